@@ -1,0 +1,125 @@
+#include "broker/metrics/broker_metrics.hpp"
+
+#include <fmt/format.h>
+#include <optional>
+
+#include "broker/metrics/family.hpp"
+#include "protocol/base/assert.hpp"
+
+namespace sluice::broker::metrics {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+void collect_gauge(Families& families, const char* name, const char* help, const PulledGauge& gauge) {
+  if (const auto value = gauge.value()) Family::gauge(name, help).add(*value).move_to(families);
+}
+
+void collect_gauge(Families& families, const char* name, const char* help, const Gauge& gauge) {
+  Family::gauge(name, help).add(static_cast<double>(gauge.value())).move_to(families);
+}
+
+void collect_counter(Families& families, const char* name, const char* help, const Counter& counter) {
+  Family::counter(name, help).add(static_cast<double>(counter.value())).move_to(families);
+}
+
+void collect_histogram(Families& families, const char* name, const char* help, const Histogram& histogram) {
+  Family::histogram(name, help).add(histogram.snapshot()).move_to(families);
+}
+
+}  // namespace
+
+BrokerMetrics::BrokerMetrics(std::span<const NumberName> apis, std::span<const NumberName> errors,
+                             std::string_view version)
+    : unknown_(std::make_unique<ApiSlot>()), version_(version) {
+  unknown_->name = "unknown";
+  for (const auto& [key, name] : apis) {
+    SLUICE_ASSERT(key >= 0 && key <= kLastApiKey, key, name);
+    auto& slot = slots_[static_cast<std::size_t>(key)];
+    slot = std::make_unique<ApiSlot>();
+    slot->name = name;
+  }
+  for (const auto& [code, name] : errors) {
+    SLUICE_ASSERT(code >= kFirstErrorCode && code - kFirstErrorCode < static_cast<int>(kErrorCodes), code, name);
+    error_names_[static_cast<std::size_t>(code - kFirstErrorCode)] = name;
+  }
+}
+
+BrokerMetrics::ApiSlot& BrokerMetrics::slot_of(std::int16_t key) const noexcept {
+  if (key < 0 || key > kLastApiKey) return *unknown_;
+  const auto& slot = slots_[static_cast<std::size_t>(key)];
+  return slot ? *slot : *unknown_;
+}
+
+void BrokerMetrics::count_error(std::int16_t key, std::int16_t code) noexcept {
+  if (code == 0) return;
+  SLUICE_ASSERT(code >= kFirstErrorCode && code - kFirstErrorCode < static_cast<int>(kErrorCodes), code);
+  slot_of(key).errors[static_cast<std::size_t>(code - kFirstErrorCode)].fetch_add(1, std::memory_order_relaxed);
+}
+
+void BrokerMetrics::collect_apis(Families& families) const {
+  auto requests = Family::counter("sluice_requests_total", "Requests received.");
+  auto request_bytes = Family::counter("sluice_request_bytes_total", "Bytes of requests received.");
+  auto response_bytes = Family::counter("sluice_response_bytes_total", "Bytes of responses sent.");
+  auto latency = Family::histogram("sluice_request_latency_seconds", "Time from a request's arrival to its response.");
+  const auto add = [&](const ApiSlot& slot) {
+    const Labels labels{{"api", slot.name}};
+    requests.add(static_cast<double>(slot.metrics.requests.value()), labels);
+    request_bytes.add(static_cast<double>(slot.metrics.request_bytes.value()), labels);
+    response_bytes.add(static_cast<double>(slot.metrics.response_bytes.value()), labels);
+    latency.add(slot.metrics.latency.snapshot(), labels);
+  };
+  for (const auto& slot : slots_) {
+    if (slot) add(*slot);
+  }
+  add(*unknown_);
+  for (auto* family : {&requests, &request_bytes, &response_bytes, &latency}) family->move_to(families);
+}
+
+void BrokerMetrics::collect_errors(Families& families) const {
+  auto family = Family::counter("sluice_request_errors_total", "Errors answered, by API and error code.");
+  const auto add = [&](const ApiSlot& slot) {
+    for (std::size_t index = 0; index < kErrorCodes; ++index) {
+      const auto count = slot.errors[index].load(std::memory_order_relaxed);
+      if (count == 0) continue;
+      const auto& name = error_names_[index];
+      const auto error = name.empty() ? fmt::format("{}", static_cast<int>(index) + kFirstErrorCode) : name;
+      family.add(static_cast<double>(count), {{"api", slot.name}, {"error", error}});
+    }
+  };
+  for (const auto& slot : slots_) {
+    if (slot) add(*slot);
+  }
+  add(*unknown_);
+  family.move_to(families);
+}
+
+std::vector<prometheus::MetricFamily> BrokerMetrics::Collect() const {
+  Families families;
+  Family::gauge("sluice_build_info", "Always 1; the labels say what is running.")
+      .add(1, {{"version", version_}})
+      .move_to(families);
+  collect_apis(families);
+  collect_errors(families);
+  collect_gauge(families, "sluice_connections", "Client connections open now.", connections);
+  collect_counter(families, "sluice_connections_total", "Client connections accepted.", connections_total);
+  collect_counter(families, "sluice_connections_rejected_total", "Client connections refused by a limit.",
+                  connections_rejected_total);
+  collect_counter(families, "sluice_malformed_frames_total", "Frames that closed their connection.",
+                  malformed_frames_total);
+  collect_gauge(families, "sluice_request_memory_bytes", "Memory that requests in progress hold.",
+                request_memory_bytes);
+  collect_counter(families, "sluice_produced_bytes_total", "Bytes of record batches appended for producers.",
+                  produced_bytes_total);
+  collect_counter(families, "sluice_fetched_bytes_total", "Bytes of record batches sent to consumers.",
+                  fetched_bytes_total);
+  collect_histogram(families, "sluice_log_sync_latency_seconds", "Time a sync of a log to disk took.",
+                    log_sync_latency);
+  collect_histogram(families, "sluice_event_loop_lag_seconds", "How late a timer of an io thread fired.",
+                    event_loop_lag);
+  collect_gauge(families, "sluice_partitions", "Partitions that this broker holds a replica of.", partitions);
+  collect_gauge(families, "sluice_log_size_bytes", "Bytes of all logs on disk.", log_size_bytes);
+  return families;
+}
+
+}  // namespace sluice::broker::metrics
