@@ -44,7 +44,7 @@ class PosixFileSystem final : public FileSystem {
     struct stat status;
     if (::stat(path.c_str(), &status) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
-    return last_system_error();
+    return {boost::system::in_place_error, last_system_error()};  // named: an error_code would pass for a bool
   }
 
   Result<std::vector<DirectoryEntry>> list(const std::string& directory) override {
