@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/controller/shared_index.hpp"
+#include "protocol/base/ids.hpp"
+#include "protocol/base/uuid.hpp"
+
+namespace sluice::broker::controller {
+
+/// Counts the changes of one partition's record: the expected version of an ISR change (KIP-497).
+using PartitionEpoch = Id<struct PartitionEpochTag, std::int32_t>;
+
+using ConfigMap = std::map<std::string, std::string>;
+
+struct EndpointImage {
+  std::string listener_name;
+  std::string host;
+  std::int32_t port = 0;
+  std::string security_protocol = "PLAINTEXT";
+
+  friend bool operator==(const EndpointImage&, const EndpointImage&) = default;
+};
+
+struct BrokerImage {
+  BrokerId id = kNoBroker;
+  std::optional<std::string> rack;
+  std::vector<EndpointImage> endpoints;
+  bool fenced = false;  ///< silent or not caught up: no leader, and not told to clients
+
+  /// Null when the broker has no listener of that name.
+  const EndpointImage* find_endpoint(std::string_view listener_name) const noexcept;
+  friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
+};
+
+struct PartitionImage {
+  PartitionId partition{};
+  std::vector<BrokerId> replicas;  ///< the first is the preferred leader
+  std::vector<BrokerId> isr;       ///< subset of `replicas`
+  BrokerId leader = kNoBroker;     ///< a member of `isr`, or none
+  LeaderEpoch leader_epoch{0};
+  PartitionEpoch partition_epoch{0};
+
+  friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
+};
+
+struct TopicImage {
+  std::string name;
+  Uuid id;
+  bool internal = false;                   ///< the broker's own: clients may not produce to it or create it
+  std::vector<PartitionImage> partitions;  ///< partition n at index n
+  ConfigMap configs;                       ///< overrides only
+
+  /// Null when `partition` is out of range, negative included.
+  const PartitionImage* find_partition(PartitionId partition) const noexcept;
+  friend bool operator==(const TopicImage&, const TopicImage&) = default;
+};
+
+/// Names of the topics that only the broker itself creates and writes.
+bool is_internal_topic(std::string_view name) noexcept;
+
+/// The cluster's metadata as of one record of the metadata log.
+///
+/// A value: copies share structure, so that publishing one change among 100,000 topics costs microseconds. Images in
+/// circulation are `shared_ptr<const MetadataImage>` and never change; only ClusterState builds the next one.
+class MetadataImage {
+ public:
+  const std::string& cluster_id() const noexcept { return cluster_id_; }
+  /// Offset of the last metadata record applied; kNoOffset for the empty image.
+  Offset version() const noexcept { return version_; }
+  /// First producer id not yet handed out.
+  ProducerId next_producer_id() const noexcept { return next_producer_id_; }
+
+  const std::vector<BrokerImage>& brokers() const noexcept { return *brokers_; }  ///< ascending by id
+  const BrokerImage* find_broker(BrokerId id) const noexcept;
+  /// A live broker to send admin requests to: every one takes them. kNoBroker when all are fenced.
+  BrokerId any_live_broker() const noexcept;
+
+  std::size_t topic_count() const noexcept { return by_name_.size(); }
+  /// Null when there is none. Pointers live as long as the image.
+  const TopicImage* find_topic(std::string_view name) const;
+  const TopicImage* find_topic(const Uuid& id) const;
+  std::shared_ptr<const TopicImage> share_topic(const Uuid& id) const;
+  const PartitionImage* find_partition(std::string_view topic, PartitionId partition) const;
+  /// A topic whose name differs from `name` only in '.' and '_': the two would share metric names.
+  const TopicImage* find_colliding_topic(std::string_view name) const;
+
+  /// In no particular order.
+  template <class Visit>
+  void for_each_topic(Visit&& visit) const {
+    by_name_.for_each([&](const std::shared_ptr<const TopicImage>& topic) { visit(*topic); });
+  }
+  /// All names, ascending. Sorted on first use and shared by the images that follow until a topic comes or goes.
+  const std::vector<std::string>& topic_names() const;
+
+  /// Dynamic settings of one broker, or of all of them by default (kNoBroker).
+  const ConfigMap& broker_configs(BrokerId id) const noexcept;
+
+  // The rest is for ClusterState, on its own working copy.
+
+  void set_cluster_id(std::string cluster_id) { cluster_id_ = std::move(cluster_id); }
+  void set_version(Offset version) noexcept { version_ = version; }
+  void set_next_producer_id(ProducerId id) noexcept { next_producer_id_ = id; }
+  void set_broker(BrokerImage broker);
+  void set_broker_config(BrokerId id, const std::string& key, std::optional<std::string> value);
+  void add_topic(std::shared_ptr<const TopicImage> topic);
+  /// Name and id stay the same.
+  void replace_topic(const TopicImage& before, std::shared_ptr<const TopicImage> after);
+  void remove_topic(const TopicImage& topic);
+
+ private:
+  struct SortedNames;
+
+  std::string cluster_id_;
+  Offset version_ = kNoOffset;
+  ProducerId next_producer_id_{0};
+  std::shared_ptr<const std::vector<BrokerImage>> brokers_ = std::make_shared<std::vector<BrokerImage>>();
+  std::shared_ptr<const std::map<BrokerId, ConfigMap>> broker_configs_ =
+      std::make_shared<std::map<BrokerId, ConfigMap>>();
+  SharedIndex<TopicImage> by_name_;  ///< hashed with '.' taken for '_', so that colliding names meet
+  SharedIndex<TopicImage> by_id_;
+  std::shared_ptr<SortedNames> names_ = make_names();
+
+  static std::shared_ptr<SortedNames> make_names();
+};
+
+/// Same content, whatever the history and the sharing; `version` included.
+bool operator==(const MetadataImage& left, const MetadataImage& right);
+
+struct TopicChange {
+  std::shared_ptr<const TopicImage> before;  ///< null: created
+  std::shared_ptr<const TopicImage> after;   ///< null: deleted
+};
+
+/// What changed from one image to the next. At start everything is new, `before` being the empty image.
+struct MetadataDelta {
+  std::vector<TopicChange> topics;
+  std::vector<BrokerId> broker_configs;  ///< whose dynamic settings changed; kNoBroker: the default of all
+  bool brokers_changed = false;
+
+  bool empty() const noexcept { return topics.empty() && broker_configs.empty() && !brokers_changed; }
+};
+
+}  // namespace sluice::broker::controller
