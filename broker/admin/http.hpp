@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace sluice::broker::admin {
+
+enum class Method { get, post, put, delete_ };
+
+/// HEAD is answered as GET without the body, by the server; handlers don't see it.
+struct Request {
+  Method method = Method::get;
+  std::string path = {};   ///< up to the `?`, as sent: percent-encoding is left alone
+  std::string query = {};  ///< after the `?`; empty without
+  std::string body = {};
+};
+
+struct Response {
+  int status = 200;
+  std::string body = {};
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string allow = {};  ///< the Allow header, which goes with status 405
+};
+
+/// Runs on the server's only thread, hence must not wait for anything slow. What it throws becomes status 500.
+using Handler = std::function<Response(const Request&)>;
+
+}  // namespace sluice::broker::admin
