@@ -39,7 +39,7 @@ struct BrokerSettings {
   // Threads.
   int num_network_threads = 1;
   int background_threads = 10;
-  int sync_threads = 2;
+  int sync_threads = 4;
   int num_recovery_threads_per_data_dir = 2;
 
   // Connections and requests.

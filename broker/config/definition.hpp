@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace sluice::broker::config {
 
@@ -43,24 +44,25 @@ using Validator = const char* (*)(std::string_view value);
 
 /// One row of the table: everything there is to say about one setting.
 struct Definition {
-  std::string_view name;
+  std::string_view name{};
   ConfigType type = ConfigType::string;
-  std::optional<std::string_view> default_value;          ///< nullopt: none (null in DescribeConfigs)
-  std::string_view doc;                                   ///< one sentence of our own, no line breaks
-  double min = -std::numeric_limits<double>::infinity();  ///< numeric types; inclusive
-  double max = std::numeric_limits<double>::infinity();   ///< numeric types; inclusive; the type limits too
-  std::string_view allowed;  ///< comma separated values (of a list: of its members); empty: any
+  std::optional<std::string_view> default_value{};              ///< nullopt: none (null in DescribeConfigs)
+  std::int64_t min = std::numeric_limits<std::int64_t>::min();  ///< of numbers, inclusive; the type limits them too
+  std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  std::string_view allowed{};  ///< comma separated values (of a list: of its members); empty: any
   Dynamic dynamic = Dynamic::no;
-  std::string_view broker_name;  ///< topic level: the broker-level setting that is its default; empty: none
-  bool byte_suffix = false;      ///< our own sizes: 256MiB and the like are read too
+  std::string_view broker_name{};  ///< topic level: the broker-level setting that is its default; empty: none
+  bool byte_suffix = false;        ///< our own sizes: 256MiB and the like are read too
   Validator validator = nullptr;
-  std::string_view group;  ///< heading in the reference file
+  std::string_view doc{};    ///< of our own, no line breaks
+  std::string_view group{};  ///< heading in the reference file
 };
 
 /// A setting of Kafka's brokers that Sluice does not act on: accepted with one warning, never described.
 struct KnownKey {
-  std::string_view name;
-  ConfigType type;
+  std::string_view name{};
+  ConfigType type = ConfigType::string;
+  std::string_view kafka_default{};  ///< "null": none
 };
 
 /// Settings that Sluice acts on, in the order of the reference file.
@@ -70,10 +72,13 @@ std::span<const Definition> topic_definitions();
 /// nullptr: no such setting.
 const Definition* find_broker_definition(std::string_view name);
 const Definition* find_topic_definition(std::string_view name);
+
+/// Settings of Kafka's brokers that Sluice does not act on, by name; prefixes (listener.name.*) are left to load.cpp.
+std::span<const KnownKey> known_keys();
 const KnownKey* find_known_key(std::string_view name);
 
 /// The names that stand for one another, best first: log.retention.ms, .minutes, .hours. Just `name` when it is alone.
-std::span<const std::string_view> synonyms_of(const std::string_view& name);
+std::vector<std::string_view> synonyms_of(std::string_view name);
 
 std::string_view to_string(ConfigType type);
 
