@@ -10,13 +10,9 @@
 #include "protocol/record/batch_format.hpp"
 #include "protocol/record/batch_view.hpp"
 #include "protocol/record/compression/compressor.hpp"
+#include "protocol/record/record.hpp"
 
 namespace sluice::record {
-
-struct Header {
-  ByteView key;
-  std::optional<ByteView> value;
-};
 
 /// A record to be written. An absent key or value is null, which is not the same as empty.
 struct RecordInput {
