@@ -155,6 +155,10 @@ bool needs_encoding(const BatchView& batch, const ValidationRules& rules) noexce
   return rules.target_compression && *rules.target_compression != batch.compression();
 }
 
+bool is_trusted(const BatchView& batch, const ValidationRules& rules) noexcept {
+  return rules.trust_compressed && batch.compression() != Compression::none && !needs_encoding(batch, rules);
+}
+
 /// Patches what the leader decides, with one new CRC if anything changed. Returns the offset delta of the maximum
 /// timestamp.
 std::int32_t stamp(MutableBatch& batch, const RecordSummary& summary, const ValidationRules& rules, Timestamp now,
@@ -215,13 +219,16 @@ Result<RecordSummary> BatchValidator::survey(const BatchView& batch, const Valid
   if (batch.compression() == Compression::none) {
     return summarise(batch.records(), batch.record_count(), batch.base_timestamp());
   }
-  if (rules.trust_compressed) return trusted_summary(batch);
+  if (is_trusted(batch, rules)) return trusted_summary(batch);
   const auto started = stream_.start(batch, static_cast<std::size_t>(rules.decompressed_bytes_max));
   if (!started) return started.error();
   return summarise(stream_, batch.base_timestamp());
 }
 
 Rejection BatchValidator::name_record_errors(const BatchView& batch, const ValidationRules& rules, Timestamp now) {
+  if (is_trusted(batch, rules)) {
+    return rejection(Reason::invalid_timestamp, "maximum timestamp of the batch is out of bounds");
+  }
   RecordErrors errors{rules, now};
   const auto started = stream_.start(batch, static_cast<std::size_t>(rules.decompressed_bytes_max));
   for (std::int32_t index = 0; started; ++index) {

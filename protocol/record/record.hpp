@@ -24,6 +24,8 @@ class HeaderRange {
    public:
     using value_type = Header;
     using difference_type = std::ptrdiff_t;
+    using pointer = const Header*;
+    using reference = const Header&;
     using iterator_category = std::input_iterator_tag;
 
     Iterator() = default;
@@ -36,7 +38,11 @@ class HeaderRange {
       take();
       return *this;
     }
-    void operator++(int) noexcept { ++*this; }
+    Iterator operator++(int) noexcept {
+      auto before = *this;
+      ++*this;
+      return before;
+    }
     friend bool operator==(const Iterator& left, const Iterator& right) noexcept { return left.left_ == right.left_; }
 
    private:
