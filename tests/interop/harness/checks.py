@@ -219,7 +219,7 @@ def null_and_headers(bench):
     records = [
         record(b"value", key=None),
         record(None, key=b"tombstone"),
-        record(b"with headers", key=b"k", headers=[("one", b"1"), ("two", b"2"), ("one", b"again")]),
+        record(b"with headers", key=b"k", headers=[("one", b"1"), ("one", b"again"), ("two", b"2")]),
         record("Grüße, 世界".encode(), key="schlüssel".encode(), headers=[("größe", "µ".encode())]),
     ]
     topic = bench.topic()

@@ -80,7 +80,10 @@ CLIENTS = {
         kafka_python_debian,
         lacks("not in kafka-python 2.0.2", "incremental alter configs", "delete records", "produce idempotent"),
     ),
-    "kafka-python": (kafka_python_newest, {}),
+    "kafka-python": (
+        kafka_python_newest,
+        lacks("kafka-python 3 repeats the other settings itself, so none is replaced", "alter configs"),
+    ),
     "aiokafka": (aiokafka, lacks("not in aiokafka 0.14", "incremental alter configs")),
     "java": (java, lacks("removed from the Java client in 4.0", "alter configs")),
     "franz-go": (lambda: [toolchain.go_program("franz-go")], {}),

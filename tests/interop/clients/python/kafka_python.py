@@ -50,7 +50,8 @@ class KafkaPython:
         self.admin.create_partitions({topic: NewPartitions(total)})
 
     def describe_configs(self, topic):
-        found = self.admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        all_of_them = {"config_filter": "all"} if kafka.__version__ >= "3" else {}
+        found = self.admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], **all_of_them)
         if isinstance(found, dict):  # since 3.0: {type: {name: {key: description}}}
             ((entries,),) = ([*by_name.values()] for by_name in found.values())
             return {"configs": {name: entry["value"] for name, entry in entries.items()}}
@@ -58,9 +59,8 @@ class KafkaPython:
         return {"configs": {entry[0]: entry[1] for entry in resource[4]}}
 
     def alter_configs(self, topic, configs):
-        incremental_by_default = {"incremental": False} if kafka.__version__ >= "3" else {}
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)
-        self._check(self.admin.alter_configs([resource], **incremental_by_default))
+        self._check(self.admin.alter_configs([resource]))
 
     def incremental_alter_configs(self, topic, set, delete):
         from kafka.admin import AlterConfigOp
