@@ -53,6 +53,7 @@ struct Definition {
   Dynamic dynamic = Dynamic::no;
   std::string_view broker_name{};  ///< topic level: the broker-level setting that is its default; empty: none
   bool byte_suffix = false;        ///< our own sizes: 256MiB and the like are read too
+  bool computed_default = false;   ///< depends on the machine: load() fills it in, `doc` says how
   Validator validator = nullptr;
   std::string_view doc{};    ///< of our own, no line breaks
   std::string_view group{};  ///< heading in the reference file

@@ -40,8 +40,8 @@ constexpr std::array kRows{
                .group = kLogs},
     Definition{.name = "log.dir",
                .type = ConfigType::list,
-               .default_value = "$XDG_DATA_HOME/sluice",
-               .doc = "The data directory, where log.dirs is not set. Unset: sluice under $XDG_DATA_HOME, else under "
+               .computed_default = true,
+               .doc = "The data directory, where log.dirs is not set. Default: sluice under $XDG_DATA_HOME, else under "
                       "~/.local/share.",
                .group = kLogs},
     Definition{.name = "log.retention.check.interval.ms",

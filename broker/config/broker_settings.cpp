@@ -1,0 +1,288 @@
+#include "broker/config/broker_settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <limits>
+#include <set>
+#include <string_view>
+#include <unistd.h>
+
+#include "broker/config/broker_config.hpp"
+#include "broker/config/config_error.hpp"
+#include "broker/config/text.hpp"
+#include "protocol/base/assert.hpp"
+
+namespace sluice::broker::config {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kAdminPortAbove = 552;  // 9644 beside 9092
+
+/// Reads settings by type, and complains about them with the place where they were given.
+class Reader {
+ public:
+  Reader(const BrokerConfig& config, std::vector<ConfigError>& errors) : config_(config), errors_(errors) {}
+
+  bool is_set(std::string_view name) const { return config_.value(name).has_value(); }
+  std::string text(std::string_view name) const { return config_.value(name).value_or(std::string{}); }
+  std::vector<std::string> list(std::string_view name) const { return split_list(text(name)); }
+  bool flag(std::string_view name) const { return text(name) == "true"; }
+
+  /// Pre: the setting is a number that always has a value.
+  std::int64_t integer(std::string_view name) const {
+    const auto value = parse_integer(text(name));
+    SLUICE_ASSERT(value, name);
+    return *value;
+  }
+  int small(std::string_view name) const { return static_cast<int>(integer(name)); }
+  milliseconds duration(std::string_view name) const { return milliseconds{integer(name)}; }
+
+  std::optional<std::int64_t> limit(std::string_view name) const {
+    const auto value = integer(name);
+    if (value < 0 || value == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+    return value;
+  }
+  std::optional<milliseconds> duration_limit(std::string_view name) const {
+    const auto value = limit(name);
+    if (!value) return std::nullopt;
+    return milliseconds{*value};
+  }
+  std::optional<int> small_limit(std::string_view name) const {
+    const auto value = limit(name);
+    if (!value) return std::nullopt;
+    return static_cast<int>(*value);
+  }
+
+  std::size_t complaints() const { return errors_.size(); }
+
+  void complain(std::string_view name, std::string_view message) const {
+    const auto origin = config_.origin(name);
+    errors_.push_back({fmt::format("{}: {} = {}: {}", origin.empty() ? "default" : origin, name, text(name), message)});
+  }
+
+ private:
+  const BrokerConfig& config_;
+  std::vector<ConfigError>& errors_;
+};
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+bool is_every_interface(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+std::map<std::string, SecurityProtocol> read_protocols(const Reader& reader,
+                                                       const std::set<std::string>& controller_names) {
+  auto protocols = parse_protocol_map(reader.text("listener.security.protocol.map"));
+  if (!protocols) {
+    reader.complain("listener.security.protocol.map",
+                    "must be a list of NAME:PROTOCOL, of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL");
+    return {};
+  }
+  for (const auto& name : controller_names) protocols->try_emplace(name, SecurityProtocol::plaintext);
+  return *std::move(protocols);
+}
+
+std::set<std::string> read_controller_names(const Reader& reader) {
+  std::set<std::string> names;
+  for (const auto& name : reader.list("controller.listener.names")) names.insert(to_upper(name));
+  return names;
+}
+
+void read_listeners(BrokerSettings& settings, const Reader& reader, const std::set<std::string>& controller_names) {
+  constexpr std::string_view kName = "listeners";
+  const auto protocols = read_protocols(reader, controller_names);
+  const auto complaints_before = reader.complaints();
+  std::set<std::string> names;
+  std::set<std::pair<std::string, int>> addresses;
+  for (const auto& entry : reader.list(kName)) {
+    const auto listener = parse_listener(entry);
+    if (!listener) {
+      reader.complain(kName, fmt::format("{} is not of the form NAME://host:port", entry));
+      continue;
+    }
+    const auto& [name, endpoint] = *listener;
+    const auto protocol = protocols.find(name);
+    if (!names.insert(name).second) reader.complain(kName, fmt::format("two listeners are named {}", name));
+    if (endpoint.port != 0 && !addresses.emplace(endpoint.host, endpoint.port).second) {
+      reader.complain(kName, fmt::format("two listeners want port {}", endpoint.port));
+    }
+    if (controller_names.contains(name)) continue;
+    if (protocol == protocols.end()) {
+      reader.complain(kName, fmt::format("listener.security.protocol.map gives no protocol for {}", name));
+    } else if (protocol->second != SecurityProtocol::plaintext) {
+      // Opening it without what it asks for would be a hole, so this is no warning.
+      reader.complain(kName, fmt::format("{} needs {}, which is not available: only PLAINTEXT is", name,
+                                         to_string(protocol->second)));
+    } else {
+      settings.listeners.push_back({name, endpoint.host, endpoint.port, protocol->second});
+    }
+  }
+  if (settings.listeners.empty() && reader.complaints() == complaints_before) {
+    reader.complain(kName, "must name at least one listener for clients");
+  }
+}
+
+void read_advertised_listeners(BrokerSettings& settings, const Reader& reader,
+                               const std::set<std::string>& controller_names) {
+  constexpr std::string_view kName = "advertised.listeners";
+  for (const auto& listener : settings.listeners) {
+    const auto host = is_every_interface(listener.host) ? machine_name() : listener.host;
+    settings.advertised_listeners[listener.name] = {host, listener.port};
+  }
+  for (const auto& entry : reader.list(kName)) {
+    const auto advertised = parse_listener(entry);
+    if (!advertised) {
+      reader.complain(kName, fmt::format("{} is not of the form NAME://host:port", entry));
+      continue;
+    }
+    if (controller_names.contains(advertised->name)) continue;
+    const auto target = settings.advertised_listeners.find(advertised->name);
+    if (target == settings.advertised_listeners.end()) {
+      reader.complain(kName, fmt::format("{} is not one of the listeners", advertised->name));
+    } else if (advertised->endpoint.host == "0.0.0.0" || advertised->endpoint.host == "::") {
+      reader.complain(kName, fmt::format("nobody can connect to {}: give a host name", advertised->endpoint.host));
+    } else {
+      target->second.port = advertised->endpoint.port;
+      if (!advertised->endpoint.host.empty()) target->second.host = advertised->endpoint.host;
+    }
+  }
+}
+
+void read_inter_broker_listener(BrokerSettings& settings, const Reader& reader) {
+  constexpr std::string_view kName = "inter.broker.listener.name";
+  const auto is_listener = [&](const std::string& name) {
+    return std::ranges::count(settings.listeners, name, &Listener::name) > 0;
+  };
+  settings.inter_broker_listener_name = to_upper(reader.text(kName));
+  if (!settings.inter_broker_listener_name.empty()) {
+    if (!is_listener(settings.inter_broker_listener_name)) reader.complain(kName, "is not one of the listeners");
+    return;
+  }
+  const auto by_protocol = reader.text("security.inter.broker.protocol");
+  if (is_listener(by_protocol)) {
+    settings.inter_broker_listener_name = by_protocol;
+  } else if (!settings.listeners.empty()) {
+    settings.inter_broker_listener_name = settings.listeners.front().name;
+  }
+}
+
+void read_admin_listener(BrokerSettings& settings, const Reader& reader) {
+  constexpr std::string_view kName = "sluice.admin.listener";
+  const auto text = reader.text(kName);
+  if (text.empty()) return;
+  if (text != "auto") {
+    if (const auto endpoint = parse_endpoint(text)) {
+      settings.admin_listener = AdminListener{endpoint->host, endpoint->port, true};
+    } else {
+      reader.complain(kName, "must be host:port, auto, or empty to turn it off");
+    }
+    return;
+  }
+  const int port = settings.listeners.empty() ? 0 : settings.listeners.front().port;
+  const bool fits = port + kAdminPortAbove <= std::numeric_limits<std::uint16_t>::max();
+  const int admin_port = port == 0 ? 0 : fits ? port + kAdminPortAbove : port - kAdminPortAbove;
+  settings.admin_listener = AdminListener{"127.0.0.1", static_cast<std::uint16_t>(admin_port), false};
+}
+
+void read_identity(BrokerSettings& settings, const Reader& reader) {
+  settings.node_id = BrokerId{reader.small("node.id")};
+  if (const auto broker_id = reader.small("broker.id"); broker_id >= 0 && broker_id != settings.node_id.value()) {
+    reader.complain("broker.id", fmt::format("contradicts node.id = {}", settings.node_id.value()));
+  }
+  settings.rack = reader.text("broker.rack");
+  const auto roles = reader.list("process.roles");
+  if (std::ranges::count(roles, "broker") == 0) {
+    reader.complain("process.roles", "must contain broker: a process that is only a controller is not available");
+  }
+}
+
+void read_log_dirs(BrokerSettings& settings, const Reader& reader) {
+  const std::string_view name = reader.is_set("log.dirs") ? "log.dirs" : "log.dir";
+  settings.log_dirs = reader.list(name);
+  if (settings.log_dirs.empty()) reader.complain(name, "must name at least one directory");
+  auto sorted = settings.log_dirs;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
+    reader.complain(name, fmt::format("{} is named twice", *twice));
+  }
+}
+
+void read_connections(BrokerSettings& settings, const Reader& reader) {
+  constexpr std::string_view kOverrides = "max.connections.per.ip.overrides";
+  settings.socket_send_buffer_bytes = reader.small_limit("socket.send.buffer.bytes");
+  settings.socket_receive_buffer_bytes = reader.small_limit("socket.receive.buffer.bytes");
+  settings.socket_listen_backlog_size = reader.small("socket.listen.backlog.size");
+  settings.max_connections = reader.small("max.connections");
+  settings.max_connections_per_ip = reader.small("max.connections.per.ip");
+  settings.max_connection_creation_rate = reader.small("max.connection.creation.rate");
+  settings.connections_max_idle_ms = reader.duration_limit("connections.max.idle.ms");
+  for (const auto& entry : reader.list(kOverrides)) {
+    const auto colon = entry.rfind(':');
+    const auto count = colon == std::string::npos ? std::nullopt : parse_integer(entry.substr(colon + 1));
+    if (!count || *count < 0 || *count > std::numeric_limits<int>::max()) {
+      reader.complain(kOverrides, fmt::format("{} is not of the form host:count", entry));
+    } else {
+      settings.max_connections_per_ip_overrides[entry.substr(0, colon)] = static_cast<int>(*count);
+    }
+  }
+}
+
+void read_requests(BrokerSettings& settings, const Reader& reader) {
+  settings.socket_request_max_bytes = reader.small("socket.request.max.bytes");
+  settings.queued_max_request_bytes = reader.limit("queued.max.request.bytes");
+  if (settings.queued_max_request_bytes && *settings.queued_max_request_bytes < settings.socket_request_max_bytes) {
+    reader.complain("queued.max.request.bytes",
+                    fmt::format("must be at least socket.request.max.bytes = {}", settings.socket_request_max_bytes));
+  }
+  settings.request_memory_bytes = reader.integer("sluice.request.memory.bytes");
+  settings.fetch_max_bytes = reader.small("fetch.max.bytes");
+  settings.max_incremental_fetch_session_cache_slots = reader.small("max.incremental.fetch.session.cache.slots");
+  settings.max_request_partition_size_limit = reader.small("max.request.partition.size.limit");
+  settings.shutdown_timeout_ms = reader.duration("sluice.shutdown.timeout.ms");
+}
+
+void read_threads(BrokerSettings& settings, const Reader& reader) {
+  settings.num_network_threads = reader.small("num.network.threads");
+  settings.background_threads = reader.small("background.threads");
+  settings.sync_threads = reader.small("sluice.sync.threads");
+  settings.num_recovery_threads_per_data_dir = reader.small("num.recovery.threads.per.data.dir");
+}
+
+void read_topics_and_logs(BrokerSettings& settings, const Reader& reader) {
+  settings.auto_create_topics_enable = reader.flag("auto.create.topics.enable");
+  settings.delete_topic_enable = reader.flag("delete.topic.enable");
+  settings.num_partitions = reader.small("num.partitions");
+  settings.default_replication_factor = reader.small("default.replication.factor");
+  settings.log_retention_check_interval_ms = reader.duration("log.retention.check.interval.ms");
+  settings.log_flush_offset_checkpoint_interval_ms = reader.duration("log.flush.offset.checkpoint.interval.ms");
+  settings.log_flush_start_offset_checkpoint_interval_ms =
+      reader.duration("log.flush.start.offset.checkpoint.interval.ms");
+  settings.log_flush_scheduler_interval_ms = reader.duration_limit("log.flush.scheduler.interval.ms");
+  settings.producer_id_expiration_ms = reader.duration("producer.id.expiration.ms");
+}
+
+}  // namespace
+
+BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<ConfigError>& errors) {
+  const Reader reader{config, errors};
+  const auto controller_names = read_controller_names(reader);
+  BrokerSettings settings;
+  read_identity(settings, reader);
+  read_listeners(settings, reader, controller_names);
+  read_advertised_listeners(settings, reader, controller_names);
+  read_inter_broker_listener(settings, reader);
+  read_admin_listener(settings, reader);
+  read_log_dirs(settings, reader);
+  read_threads(settings, reader);
+  read_connections(settings, reader);
+  read_requests(settings, reader);
+  read_topics_and_logs(settings, reader);
+  return settings;
+}
+
+}  // namespace sluice::broker::config
