@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "tests/support/result_printer.hpp"
 
@@ -355,6 +356,23 @@ TEST_CASE("a file does not grow beyond the addresses set aside for it", "[fs]") 
   CHECK(error_of(file->write_at((1 << 16) - 1, as_byte_view("x"))) == 0);
   CHECK(error_of(file->write_at(1 << 16, as_byte_view("x"))) == EFBIG);
   CHECK(error_of(file->truncate((1 << 16) + 1)) == EFBIG);
+}
+
+TEST_CASE("one thread syncs what another one writes, through a mapping as well", "[fs]") {
+  MemoryFileSystem fs;
+  const auto file = create_durably(fs, "/a", std::string(4096, '.'));
+  const auto mapping = file->map(4096, Access::read_write).value();
+  std::thread writer{[&] {
+    for (std::size_t i = 0; i < 4096; ++i) {
+      mapping->bytes()[i] = std::byte{'x'};
+      if (i % 64 == 0) (void)file->write_at(4096 + i, as_byte_view("y"));
+    }
+  }};
+  for (int i = 0; i < 100; ++i) (void)file->sync_data();
+  writer.join();
+  REQUIRE(file->sync_data());
+  fs.crash(CrashPolicy::lose_unsynced);
+  CHECK(read_file(fs, "/a").value().substr(0, 4097) == std::string(4096, 'x') + "y");
 }
 
 }  // namespace sluice::storage
