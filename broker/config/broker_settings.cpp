@@ -213,7 +213,6 @@ void read_log_dirs(BrokerSettings& settings, const Reader& reader) {
 }
 
 void read_connections(BrokerSettings& settings, const Reader& reader) {
-  constexpr std::string_view kOverrides = "max.connections.per.ip.overrides";
   settings.socket_send_buffer_bytes = reader.small_limit("socket.send.buffer.bytes");
   settings.socket_receive_buffer_bytes = reader.small_limit("socket.receive.buffer.bytes");
   settings.socket_listen_backlog_size = reader.small("socket.listen.backlog.size");
@@ -221,14 +220,11 @@ void read_connections(BrokerSettings& settings, const Reader& reader) {
   settings.max_connections_per_ip = reader.small("max.connections.per.ip");
   settings.max_connection_creation_rate = reader.small("max.connection.creation.rate");
   settings.connections_max_idle_ms = reader.duration_limit("connections.max.idle.ms");
-  for (const auto& entry : reader.list(kOverrides)) {
+  for (const auto& entry : reader.list("max.connections.per.ip.overrides")) {
     const auto colon = entry.rfind(':');
-    const auto count = colon == std::string::npos ? std::nullopt : parse_integer(entry.substr(colon + 1));
-    if (!count || *count < 0 || *count > std::numeric_limits<int>::max()) {
-      reader.complain(kOverrides, fmt::format("{} is not of the form host:count", entry));
-    } else {
-      settings.max_connections_per_ip_overrides[entry.substr(0, colon)] = static_cast<int>(*count);
-    }
+    const auto count = parse_integer(std::string_view{entry}.substr(colon + 1));
+    SLUICE_ASSERT(colon != std::string::npos && count, entry);  // the row's validator saw to it
+    settings.max_connections_per_ip_overrides[entry.substr(0, colon)] = static_cast<int>(*count);
   }
 }
 

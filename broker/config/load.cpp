@@ -59,7 +59,7 @@ class Loader {
       if (const auto before = values_.find(property.name); before != values_.end()) {
         warn(origin, fmt::format("{} is set again; the value of {} is not used", property.name, before->second.origin));
       }
-      values_[property.name] = {property.value, origin};
+      set(property.name, {property.value, origin});
     }
   }
 
@@ -70,13 +70,14 @@ class Loader {
       fail(kFromCommandLine, fmt::format("{}: must be of the form NAME=VALUE", assignment));
       return;
     }
-    values_[std::string{name}] = {assignment.substr(equals + 1), std::string{kFromCommandLine}};
+    set(std::string{name}, {assignment.substr(equals + 1), std::string{kFromCommandLine}});
   }
 
   /// Judges every value; what Sluice acts on becomes part of the configuration.
   BrokerConfig::StaticValues take_checked() {
     BrokerConfig::StaticValues checked;
-    for (auto& [name, given] : values_) {
+    for (const auto& name : order_) {
+      const auto& given = values_.at(name);
       if (const auto* definition = find_broker_definition(name)) {
         if (const auto complaint = complaint_about(*definition, given.value)) {
           fail(given.origin, fmt::format("{} = {}: {}", name, given.value, *complaint));
@@ -95,6 +96,11 @@ class Loader {
   }
 
  private:
+  void set(const std::string& name, StaticValue value) {
+    if (!values_.contains(name)) order_.push_back(name);
+    values_[name] = std::move(value);
+  }
+
   void fail(std::string_view origin, std::string_view message) {
     loaded_.errors.push_back({fmt::format("{}: {}", origin, message)});
   }
@@ -132,6 +138,7 @@ class Loader {
 
   LoadedConfig& loaded_;
   BrokerConfig::StaticValues values_;
+  std::vector<std::string> order_;  // the names in values_ as they were first given: the order of the complaints
 };
 
 /// node.id and broker.id are one number: where only one is given, it is both.

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include "broker/config/tables.hpp"
+#include "broker/config/text.hpp"
 
 namespace sluice::broker::config::tables {
 namespace {
@@ -9,6 +12,17 @@ constexpr std::string_view kThreads = "Threads";
 constexpr std::string_view kConnections = "Connections";
 constexpr std::string_view kRequests = "Requests";
 constexpr std::int64_t kMiB = 1 << 20;
+
+bool is_address_limit(const std::string& entry) {
+  const auto colon = entry.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  const auto count = parse_integer(std::string_view{entry}.substr(colon + 1));
+  return count && *count >= 0 && *count <= std::numeric_limits<int>::max();
+}
+
+const char* check_address_limits(std::string_view value) {
+  return std::ranges::all_of(split_list(value), is_address_limit) ? nullptr : "a list of host:count";
+}
 
 constexpr std::array kRows{
     Definition{.name = "num.network.threads",
@@ -87,6 +101,7 @@ constexpr std::array kRows{
                .type = ConfigType::string,
                .default_value = "",
                .dynamic = Dynamic::cluster_wide,
+               .validator = check_address_limits,
                .doc = "Other limits for some addresses or host names, as host:count,host:count.",
                .group = kConnections},
     Definition{.name = "max.connection.creation.rate",

@@ -33,6 +33,8 @@ TEST_CASE("only dynamic settings of the broker may change while it runs") {
   CHECK_FALSE(validate_broker_config(one_broker, "log.retention.ms", "5"));
   CHECK_FALSE(validate_broker_config(cluster_default, "max.connections", "5"));
   CHECK(validate_broker_config(cluster_default, "max.connections", "-5"));
+  CHECK_FALSE(validate_broker_config(one_broker, "max.connections.per.ip.overrides", "h:1,127.0.0.1:2"));
+  CHECK(validate_broker_config(one_broker, "max.connections.per.ip.overrides", "h"));
   CHECK(validate_broker_config(one_broker, "node.id", "5"));
   CHECK(validate_broker_config(one_broker, "log.retention.hours", "5"));
   CHECK(validate_broker_config(one_broker, "num.io.threads", "5"));

@@ -133,6 +133,17 @@ TEST_CASE("the synonyms of retention.ms begin with log.retention.ms, as Kafka's 
                  {"log.retention.hours", "168", ConfigSource::default_config}});
 }
 
+TEST_CASE("a dynamic default of one name is followed by the static values of the others") {
+  // Taken from Kafka 4.3.1 with log.flush.interval.ms=777 as cluster-wide default.
+  const auto config =
+      one_topic_config(BrokerConfig{}.with_dynamic_defaults({{"log.flush.interval.ms", "777"}}), {}, "flush.ms");
+  CHECK(config.value == "777");
+  CHECK(config.source == ConfigSource::dynamic_default_broker);
+  CHECK(config.synonyms ==
+        Synonyms{{"log.flush.interval.ms", "777", ConfigSource::dynamic_default_broker},
+                 {"log.flush.scheduler.interval.ms", std::string{kMax}, ConfigSource::default_config}});
+}
+
 TEST_CASE("a broker setting says whether it can change and where its value is from") {
   const auto broker = broker_with({{"num.partitions", "3"}, {"max.connections", "10"}})
                           .with_dynamic_broker({{"max.connections", "20"}});

@@ -182,6 +182,12 @@ TEST_CASE("every mistake is reported, not only the first") {
   CHECK(load_text("nonsense=1\nnum.partitions=0\nlisteners=here\n").errors.size() == 3);
 }
 
+TEST_CASE("complaints come in the order of the file") {
+  const auto loaded = load_text("zzz.first=1\naaa.second=1\n");
+  REQUIRE(loaded.errors.size() == 2);
+  CHECK(loaded.errors.front().line.find(":1: ") != std::string::npos);
+}
+
 TEST_CASE("a missing file is one line") {
   const auto loaded = load({.file = "/no/such/file.properties", .assignments = {}, .cores = 1, .data_home = "/data"});
   REQUIRE(loaded.errors.size() == 1);
