@@ -7,28 +7,19 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/ids.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/record/batch_view.hpp"
+#include "storage/epoch/leader_epoch_cache.hpp"
 #include "storage/errc.hpp"
 #include "storage/fs/file_system.hpp"
+#include "storage/log/log_options.hpp"
 #include "storage/segment/log_slice.hpp"
 
 namespace sluice::storage {
-
-/// Settings of one log; names and defaults are Kafka's topic settings. May be replaced while the log is open.
-struct LogOptions {
-  std::uint32_t segment_bytes = 1U << 30;
-  std::chrono::milliseconds segment_ms = std::chrono::hours{24 * 7};
-  std::chrono::milliseconds segment_jitter_ms{0};
-  std::uint32_t index_interval_bytes = 4096;
-  std::uint32_t segment_index_bytes = 10U << 20;
-  bool preallocate = false;  ///< the whole segment at once, instead of in steps
-  std::chrono::milliseconds producer_id_expiration_ms = std::chrono::hours{24};
-  std::chrono::milliseconds file_delete_delay_ms = std::chrono::minutes{1};
-};
 
 struct Appended {
   Offset base_offset;
@@ -43,12 +34,6 @@ struct TimestampedOffset {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
 };
 
-/// End of the largest epoch <= the one asked for (KIP-101); {kNoLeaderEpoch, kNoOffset} when there is none.
-struct EpochEnd {
-  LeaderEpoch leader_epoch = kNoLeaderEpoch;
-  Offset end_offset = kNoOffset;
-};
-
 /// What opening found and did: for the log line, the metrics and the tests.
 struct RecoveryReport {
   bool scanned = false;  ///< false after a clean stop
@@ -58,10 +43,20 @@ struct RecoveryReport {
 };
 
 struct LogOpening {
-  Offset recovery_point{0};     ///< everything below was synced; only what lies at or past it is scanned
+  /// Everything below was synced; only what lies at or past it is scanned, and damage below it is never cut but an
+  /// error. So a stored one must be lowered before the log is truncated below it.
+  Offset recovery_point{0};
   Offset log_start_offset{0};   ///< from the checkpoint; the first segment's base offset where that is larger
   bool clean_shutdown = false;  ///< trust all files as they are
   Timestamp now{0};
+};
+
+/// One segment, for retention and metrics.
+struct SegmentSummary {
+  Offset base_offset{0};
+  Offset next_offset{0};  ///< of a sealed segment at most the next one's base offset
+  std::uint32_t size_bytes = 0;
+  Timestamp largest_timestamp = kNoTimestamp;
 };
 
 /// One partition's records: an ordered list of segments, of which the last is written.
@@ -86,7 +81,8 @@ class Log {
   /// sequence, writes it. The batch is patched in place (base offset, leader epoch) and not otherwise touched.
   Result<Appended> append(record::MutableBatch batch, LeaderEpoch leader_epoch, Timestamp now);
 
-  /// As follower: whole batches that already carry offsets, the first at log_end_offset or later.
+  /// As follower: whole batches that already carry offsets, the first at log_end_offset or later. After an error some
+  /// of the leading batches may have been appended; log_end_offset tells.
   Result<> append_as_follower(ByteView batches, Timestamp now);
 
   /// Whole batches from the one that holds `from` (or the next after a gap), ending below `end` and, beyond the first,
@@ -100,10 +96,12 @@ class Log {
   Result<TimestampedOffset> find_max_timestamp() const;
 
   Result<> roll(Timestamp now);
-  /// Rolls when the active segment is older than segment_ms: for logs that get no appends.
+  /// Periodic upkeep of logs that get no appends: rolls when the active segment is older than segment_ms, forgets
+  /// idempotent producers silent for producer_id_expiration_ms.
   Result<> roll_if_due(Timestamp now);
 
-  /// Drops every record at or above `offset`. Whole segments go first, so that a crash leaves a valid prefix.
+  /// Drops every record at or above `offset`, and the whole batch that holds it. Whole segments go first, so that a
+  /// crash leaves a valid prefix; durable when it returns. A failure halfway takes the log offline.
   Result<> truncate_to(Offset offset);
   /// Empties the log; the next record gets `offset`.
   Result<> truncate_fully_and_start_at(Offset offset);
@@ -129,14 +127,36 @@ class Log {
   Result<> begin_leader_epoch(LeaderEpoch leader_epoch);
   LeaderEpoch latest_leader_epoch() const;
   EpochEnd end_of_epoch(LeaderEpoch leader_epoch) const;
+  /// The epoch that `offset` was (or would be) written in; kNoLeaderEpoch before the first known one.
+  LeaderEpoch leader_epoch_at(Offset offset) const;
+
+  std::vector<EpochStart> leader_epochs() const;
+  /// First offset of the oldest open transaction: the last stable offset can't pass it.
+  std::optional<Offset> first_open_transaction() const;
 
   std::uint64_t size_bytes() const;
+  Result<std::vector<SegmentSummary>> segments() const;
   std::size_t segment_count() const;
   const std::string& directory() const noexcept { return directory_; }
 
  private:
   struct State;
-  explicit Log(FileSystem& fs, std::string directory);
+  class Recovery;
+  Log(FileSystem& fs, std::string directory, const LogOptions& options);
+
+  // The caller holds the append mutex.
+  Result<> append_run(ByteView run, std::uint32_t batches);
+  Result<> make_room(const record::BatchView& batch, Timestamp now);
+  Result<> roll_to(Offset base_offset, Timestamp now);
+  Result<> seal_active();
+  Result<> reload_producers();
+  Result<> drop_segments_from(std::size_t index);
+  Result<> truncate_locked(Offset offset);
+  Result<> restart_at(Offset offset, Timestamp now);
+  Result<> take_offline_on_error(Result<> result);
+  Result<Offset> sync_locked();  // the sync mutex too
+
+  Result<LogSlice> read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const;
 
   FileSystem& fs_;
   std::string directory_;

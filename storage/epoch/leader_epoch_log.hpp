@@ -1,0 +1,44 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.hpp"
+#include "storage/epoch/leader_epoch_cache.hpp"
+#include "storage/fs/file_system.hpp"
+
+namespace sluice::storage {
+
+/// A log's leader epochs with their `leader-epoch-checkpoint`: a change is in the file before anybody sees it.
+///
+/// Threading: one writer at a time (the log's append mutex); any number of readers, which never wait for the file.
+class LeaderEpochLog {
+ public:
+  LeaderEpochLog(FileSystem& fs, std::string directory);
+
+  /// Errors: ENOENT when there is no checkpoint, corrupt_checkpoint; then it is rebuilt from the log.
+  Result<> load();
+
+  Result<> assign(LeaderEpoch leader_epoch, Offset start_offset);
+  Result<> truncate_from_end(Offset end_offset);
+  Result<> truncate_from_start(Offset start_offset);
+  Result<> clear();
+  /// After recovery: the log ends at `end_offset`, its scanned part had `scanned`.
+  Result<> reconcile(const std::vector<EpochStart>& scanned, Offset start_offset, Offset end_offset);
+
+  LeaderEpoch latest() const;
+  EpochEnd end_of(LeaderEpoch leader_epoch, Offset log_end_offset) const;
+  std::vector<EpochStart> entries() const;
+
+ private:
+  template <class Change>
+  Result<> change(Change apply);
+
+  FileSystem& fs_;
+  std::string path_;
+  mutable std::mutex mutex_;  // guards cache_ against readers
+  LeaderEpochCache cache_;
+};
+
+}  // namespace sluice::storage

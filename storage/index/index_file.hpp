@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.hpp"
+#include "storage/fs/file_system.hpp"
+
+namespace sluice::storage {
+
+/// A memory-mapped file of fixed-width entries: what `.index` and `.timeindex` share.
+///
+/// While written, the file is extended (sparse) to its full capacity and entries are plain stores into the mapping.
+/// Blocks are reserved before a store, since a store into a hole of a full disk raises SIGBUS. `trim` cuts the file to
+/// its entries. An idle log pays nothing: file, descriptor and mapping come with the first entry, or the first use.
+///
+/// Threading: one writer (load, ensure_room, append, keep, trim, sync, unload); any number of readers of `count` and
+/// `entry`, which see entries below the published count. A replaced mapping lives as long as this does.
+class IndexFile {
+ public:
+  IndexFile(FileSystem& fs, std::string path, std::uint32_t entry_bytes);
+
+  /// Maps the file as it is; its size / entry size is the count. Without a file it is empty, and !is_present().
+  /// Errors: corrupt_index when the size is not a multiple of the entry size.
+  Result<> load();
+
+  bool is_present() const noexcept { return file_ != nullptr; }
+
+  /// Makes `entries` more appends succeed without any failing call. Errors: index_full beyond `capacity_bytes`.
+  Result<> ensure_room(std::uint32_t entries, std::uint32_t capacity_bytes);
+
+  /// Pre: ensure_room. The entry's bytes are copied.
+  void append(const std::byte* entry) noexcept;
+
+  /// Drops all but the first `entries`.
+  void keep(std::uint32_t entries) noexcept;
+
+  /// Cuts the file to its entries; creates an empty one if there was none, as Kafka expects both index files.
+  Result<> trim();
+  Result<> sync();
+
+  /// Forgets file and mapping; only while nobody reads. `load` brings them back.
+  void unload() noexcept;
+  Result<> remove();
+
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+  /// Pre: `index` < a count() read before.
+  const std::byte* entry(std::uint32_t index) const noexcept {
+    return data_.load(std::memory_order_acquire) + std::size_t{index} * entry_bytes_;
+  }
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  Result<> open_for_writing(std::uint32_t capacity_bytes);
+  Result<> map(std::uint64_t bytes);
+
+  FileSystem& fs_;
+  std::string path_;
+  std::uint32_t entry_bytes_;
+  std::unique_ptr<File> file_;
+  std::vector<std::unique_ptr<Mapping>> mappings_;  // the last is current
+  std::uint64_t mapped_bytes_ = 0;
+  std::uint64_t reserved_bytes_ = 0;
+  std::atomic<std::byte*> data_{nullptr};
+  std::atomic<std::uint32_t> count_{0};
+};
+
+}  // namespace sluice::storage

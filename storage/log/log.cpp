@@ -1,0 +1,61 @@
+#include "storage/log/log.hpp"
+
+#include "storage/log/log_state.hpp"
+
+namespace sluice::storage {
+
+Log::Log(FileSystem& fs, std::string directory, const LogOptions& options)
+    : fs_(fs), directory_(std::move(directory)), state_(std::make_unique<State>(fs, directory_, options)) {}
+
+// Without close() this is a crash as far as the files are concerned: the next opening scans.
+Log::~Log() = default;
+
+void Log::set_options(const LogOptions& options) {
+  const std::lock_guard lock{state_->append_mutex};
+  state_->options = options;
+}
+
+Result<> Log::begin_leader_epoch(LeaderEpoch leader_epoch) {
+  const std::lock_guard lock{state_->append_mutex};
+  if (is_offline()) return Errc::log_offline;
+  return state_->epochs.assign(leader_epoch, log_end_offset());
+}
+
+LeaderEpoch Log::latest_leader_epoch() const { return state_->epochs.latest(); }
+
+EpochEnd Log::end_of_epoch(LeaderEpoch leader_epoch) const {
+  return state_->epochs.end_of(leader_epoch, log_end_offset());
+}
+
+std::vector<EpochStart> Log::leader_epochs() const { return state_->epochs.entries(); }
+
+std::optional<Offset> Log::first_open_transaction() const {
+  const std::lock_guard lock{state_->append_mutex};
+  return state_->producers.first_open_transaction();
+}
+
+std::uint64_t Log::size_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& segment : *state_->segments.list()) bytes += segment->size();
+  return bytes;
+}
+
+std::size_t Log::segment_count() const { return state_->segments.list()->size(); }
+
+Result<std::vector<SegmentSummary>> Log::segments() const {
+  std::vector<SegmentSummary> summaries;
+  for (const auto& segment : *state_->segments.list()) {
+    const auto largest = segment->largest_timestamp();
+    if (!largest) return largest.error();
+    const auto end = segment->end();
+    summaries.push_back({segment->base_offset(), end.next_offset, end.size, largest->timestamp});
+  }
+  return summaries;
+}
+
+Result<> Log::take_offline_on_error(Result<> result) {
+  if (!result) offline_.store(true, std::memory_order_release);
+  return result;
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,36 @@
+#include "storage/log/log.hpp"
+#include "storage/log/log_state.hpp"
+#include "storage/segment/segment_reader.hpp"
+
+namespace sluice::storage {
+
+// A truncation, or a deletion of a segment not opened yet, may pull the file away: then look again.
+Result<LogSlice> Log::read(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const {
+  while (true) {
+    const auto truncations = state_->truncations.load(std::memory_order_acquire);
+    const auto start_offset = log_start_offset();
+    auto slice = read_once(from, bytes_max, end, at_least_one_batch);
+    if (slice ||
+        (state_->truncations.load(std::memory_order_acquire) == truncations && log_start_offset() == start_offset))
+      return slice;
+  }
+}
+
+Result<LogSlice> Log::read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const {
+  const auto log_end = log_end_offset();
+  if (from < log_start_offset() || from > log_end) return Errc::offset_out_of_range;
+  const SliceRequest request{from, std::min(end, log_end), bytes_max, at_least_one_batch};
+  const LogSlice nothing{nullptr, 0, 0, from};
+  if (from >= request.end) return nothing;
+  const auto list = state_->segments.list();
+  const auto floor = find_floor(*list, from);
+  if (!floor) return Errc::offset_out_of_range;
+  for (auto i = *floor; i < list->size(); ++i) {
+    auto slice = read_slice(*(*list)[i], request);
+    if (!slice) return slice.error();
+    if (*slice) return **slice;
+  }
+  return nothing;
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,136 @@
+#include "storage/producer/producer_snapshot.hpp"
+
+#include <algorithm>
+
+#include "protocol/base/crc32c.hpp"
+#include "storage/errc.hpp"
+#include "storage/segment/segment_name.hpp"
+
+namespace sluice::storage {
+namespace {
+
+constexpr std::int16_t kVersion = 1;
+constexpr std::size_t kCrcAt = 2;
+constexpr std::size_t kCountAt = 6;
+constexpr std::size_t kHeaderBytes = 10;
+constexpr std::size_t kEntryBytes = 46;
+
+void encode_entry(std::byte* to, ProducerId id, const ProducerEntry& producer) {
+  const auto last = producer.has_batches() ? producer.last_batch() : ProducerBatch{};
+  store_be(to, id.value());
+  store_be(to + 8, producer.epoch.value());
+  store_be(to + 10, last.last_sequence);
+  store_be(to + 14, last.last_offset.value());
+  store_be(to + 22, last.offset_delta);
+  store_be(to + 26, producer.last_timestamp.value());
+  store_be(to + 34, producer.coordinator_epoch);
+  store_be(to + 38, producer.transaction_start.value());
+}
+
+void decode_entry(const std::byte* from, ProducerState& state) {
+  ProducerEntry producer;
+  producer.epoch = ProducerEpoch{load_be<std::int16_t>(from + 8)};
+  const ProducerBatch last{load_be<std::int32_t>(from + 10), Offset{load_be<std::int64_t>(from + 14)},
+                           load_be<std::int32_t>(from + 22), Timestamp{load_be<std::int64_t>(from + 26)}};
+  producer.last_timestamp = last.timestamp;
+  producer.coordinator_epoch = load_be<std::int32_t>(from + 34);
+  producer.transaction_start = Offset{load_be<std::int64_t>(from + 38)};
+  if (last.last_offset >= Offset{0}) producer.add(last);
+  state.restore(ProducerId{load_be<std::int64_t>(from)}, producer);
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_producer_snapshot(const ProducerState& state) {
+  std::vector<std::pair<ProducerId, const ProducerEntry*>> producers;
+  for (const auto& [id, producer] : state.producers()) producers.emplace_back(id, &producer);
+  std::sort(producers.begin(), producers.end());
+  std::vector<std::byte> bytes(kHeaderBytes + producers.size() * kEntryBytes);
+  store_be(bytes.data(), kVersion);
+  store_be(bytes.data() + kCountAt, static_cast<std::int32_t>(producers.size()));
+  auto* to = bytes.data() + kHeaderBytes;
+  for (const auto& [id, producer] : producers) {
+    encode_entry(to, id, *producer);
+    to += kEntryBytes;
+  }
+  store_be(bytes.data() + kCrcAt, crc32c(ByteView{bytes}.subspan(kCountAt)));
+  return bytes;
+}
+
+Result<ProducerState> decode_producer_snapshot(ByteView bytes) {
+  if (bytes.size() < kHeaderBytes || load_be<std::int16_t>(bytes.data()) != kVersion) return Errc::corrupt_checkpoint;
+  if (load_be<std::uint32_t>(bytes.data() + kCrcAt) != crc32c(bytes.subspan(kCountAt))) return Errc::corrupt_checkpoint;
+  const auto count = load_be<std::int32_t>(bytes.data() + kCountAt);
+  if (count < 0 || bytes.size() - kHeaderBytes != static_cast<std::size_t>(count) * kEntryBytes)
+    return Errc::corrupt_checkpoint;
+  ProducerState state;
+  for (auto at = kHeaderBytes; at < bytes.size(); at += kEntryBytes) decode_entry(bytes.data() + at, state);
+  return state;
+}
+
+std::string ProducerSnapshots::path(Offset offset) const {
+  return segment_path(directory_, offset, suffix::kProducerSnapshot);
+}
+
+std::optional<Offset> ProducerSnapshots::latest() const noexcept {
+  if (offsets_.empty()) return std::nullopt;
+  return offsets_.back();
+}
+
+Result<> ProducerSnapshots::write(Offset offset, const ProducerState& state) {
+  auto file = fs_.open(path(offset), OpenMode::create);
+  if (!file) return file.error();
+  const auto bytes = encode_producer_snapshot(state);
+  if (const auto cut = (*file)->truncate(0); !cut) return cut.error();
+  if (const auto written = (*file)->write_at(0, ByteView{bytes}); !written) return written.error();
+  const auto at = std::lower_bound(offsets_.begin(), offsets_.end(), offset);
+  if (at == offsets_.end() || *at != offset) offsets_.insert(at, offset);
+  return {};
+}
+
+Result<std::optional<ProducerSnapshots::Loaded>> ProducerSnapshots::load_latest() {
+  while (!offsets_.empty()) {
+    const auto offset = offsets_.back();
+    const auto content = read_file(fs_, path(offset));
+    if (!content && content.error() != std::errc::no_such_file_or_directory) return content.error();
+    if (content) {
+      if (auto state = decode_producer_snapshot(as_byte_view(*content)))
+        return std::optional<Loaded>{Loaded{std::move(*state), offset}};
+    }
+    if (const auto removed = fs_.remove(path(offset)); !removed) return removed.error();
+    offsets_.pop_back();
+  }
+  return std::optional<Loaded>{};
+}
+
+template <class Unwanted>
+Result<> ProducerSnapshots::remove_if(Unwanted unwanted) {
+  std::vector<Offset> kept;
+  Result<> result;
+  for (const auto offset : offsets_) {
+    if (!unwanted(offset)) {
+      kept.push_back(offset);
+    } else if (const auto removed = fs_.remove(path(offset)); !removed) {
+      result = removed.error();
+      kept.push_back(offset);
+    }
+  }
+  offsets_ = std::move(kept);
+  return result;
+}
+
+Result<> ProducerSnapshots::remove_after(Offset offset) {
+  return remove_if([&](Offset candidate) { return candidate > offset; });
+}
+
+Result<> ProducerSnapshots::remove_before(Offset offset) {
+  return remove_if([&](Offset candidate) { return candidate < offset && candidate != offsets_.back(); });
+}
+
+Result<> ProducerSnapshots::remove_stray(const std::vector<Offset>& base_offsets) {
+  return remove_if([&](Offset candidate) {
+    return candidate != offsets_.back() && !std::binary_search(base_offsets.begin(), base_offsets.end(), candidate);
+  });
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "protocol/record/batch_view.hpp"
+#include "storage/segment/segment_file.hpp"
+
+namespace sluice::storage {
+
+/// Walks the batch headers of a `.log` file from a batch boundary, a few kilobytes a read.
+class HeaderWalker {
+ public:
+  struct Step {
+    record::BatchView header;  ///< of which only the header may be used; valid until the next call
+    std::uint32_t position;
+
+    std::uint32_t end() const noexcept { return position + static_cast<std::uint32_t>(header.size()); }
+  };
+
+  HeaderWalker(const SegmentFile& file, std::uint32_t position, std::uint32_t end) noexcept
+      : file_(file), position_(position), end_(end) {}
+
+  /// The next batch; nullopt at the end. Errors: corrupt_batch when a header is unsound or its batch reaches past the
+  /// end.
+  Result<std::optional<Step>> next();
+
+  std::uint32_t position() const noexcept { return position_; }  ///< past the last batch returned
+
+ private:
+  const SegmentFile& file_;
+  std::uint32_t position_;
+  std::uint32_t end_;
+  std::uint32_t buffer_position_ = 0;
+  std::uint32_t buffer_bytes_ = 0;
+  std::array<std::byte, 4096> buffer_;
+};
+
+}  // namespace sluice::storage

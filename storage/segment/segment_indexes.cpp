@@ -1,0 +1,138 @@
+#include "protocol/base/assert.hpp"
+#include "storage/errc.hpp"
+#include "storage/segment/header_walker.hpp"
+#include "storage/segment/segment.hpp"
+
+// Loading, rebuilding and cutting: what a segment does when it is not simply appended to.
+
+namespace sluice::storage {
+
+Result<> Segment::ensure_indexes() {
+  if (indexes_loaded_.load(std::memory_order_acquire)) return {};
+  const std::lock_guard lock{load_mutex_};
+  if (indexes_loaded_.load(std::memory_order_acquire)) return {};
+  if (const auto loaded = load_indexes(); !loaded) {
+    if (loaded.error() != Errc::corrupt_index) return loaded.error();
+    if (const auto rebuilt = rebuild_indexes(); !rebuilt) return rebuilt.error();
+  }
+  indexes_loaded_.store(true, std::memory_order_release);
+  return {};
+}
+
+// A missing index, or a time index without an entry for a segment with data, is one in doubt.
+Result<> Segment::load_indexes() {
+  if (const auto loaded = offset_index_.file().load(); !loaded) return loaded.error();
+  if (const auto loaded = time_index_.file().load(); !loaded) return loaded.error();
+  if (size() > 0 && (!offset_index_.file().is_present() || time_index_.count() == 0)) return Errc::corrupt_index;
+  if (const auto sound = offset_index_.check(size()); !sound) return sound.error();
+  if (const auto sound = time_index_.check(); !sound) return sound.error();
+  if (const auto last = time_index_.last(); last && last->timestamp > largest_.timestamp) publish(end(), *last);
+  return {};
+}
+
+Result<> Segment::rebuild_indexes() {
+  const auto whole = end();
+  if (const auto begun = begin_rebuild(); !begun) return begun.error();
+  HeaderWalker walker{*file_, 0, whole.size};
+  while (true) {
+    const auto step = walker.next();
+    if (!step) return step.error();
+    if (!*step) break;
+    if (const auto taken = rebuild_with((*step)->header, (*step)->position); !taken) return taken.error();
+  }
+  end_rebuild(whole);
+  if (time_index_.file().ensure_room(1, index_bytes_)) time_index_.append_if_later(largest_);
+  if (const auto trimmed = offset_index_.file().trim(); !trimmed) return trimmed.error();
+  return time_index_.file().trim();
+}
+
+Result<> Segment::begin_rebuild() {
+  offset_index_.file().unload();
+  time_index_.file().unload();
+  if (const auto removed = offset_index_.file().remove(); !removed) return removed.error();
+  if (const auto removed = time_index_.file().remove(); !removed) return removed.error();
+  bytes_since_entry_ = 0;
+  largest_ = {kNoTimestamp, base_offset_};
+  return {};
+}
+
+Result<> Segment::rebuild_with(const record::BatchView& header, std::uint32_t position) {
+  auto room = has_room(1);  // a sparse index may stop early
+  if (room) {
+    if (const auto ensured = ensure_index_room(header.size(), 1); !ensured) return ensured.error();
+  }
+  index_batch(header, position, room);
+  return {};
+}
+
+void Segment::end_rebuild(SegmentEnd end) {
+  publish(end, largest_);
+  rebuilt_ = true;
+  indexes_loaded_.store(true, std::memory_order_release);
+}
+
+Result<> Segment::load_tail() {
+  if (size() == 0) {
+    indexes_loaded_.store(true, std::memory_order_release);
+    return {};
+  }
+  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+  return walk_tail();
+}
+
+// Every batch up to the last index entry is covered by the time index; those after it are looked at.
+Result<> Segment::walk_tail() {
+  const auto entry = offset_index_.last();
+  const auto time = time_index_.last();
+  largest_ = time ? *time : TimestampOffset{kNoTimestamp, base_offset_};
+  auto next_offset = base_offset_;
+  HeaderWalker walker{*file_, entry ? entry->position : 0, size()};
+  while (true) {
+    const auto step = walker.next();
+    if (!step) return step.error();
+    if (!*step) break;
+    const auto& header = (*step)->header;
+    if (header.base_offset() < next_offset) return Errc::corrupt_batch;
+    if (header.max_timestamp() > largest_.timestamp) largest_ = {header.max_timestamp(), header.last_offset()};
+    next_offset = header.next_offset();
+  }
+  publish({size(), next_offset}, largest_);
+  return {};
+}
+
+Result<Offset> Segment::truncate_to(Offset offset) {
+  const auto from = floor_position(offset);
+  if (!from) return from.error();
+  HeaderWalker walker{*file_, *from, size()};
+  auto position = *from;
+  auto kept_end = offset;
+  while (true) {
+    const auto step = walker.next();
+    if (!step) return step.error();
+    if (!*step) break;
+    if ((*step)->header.last_offset() >= offset) {
+      kept_end = std::min(offset, (*step)->header.base_offset());
+      break;
+    }
+    position = (*step)->end();
+  }
+  offset_index_.truncate_to(offset);
+  time_index_.truncate_to(offset);
+  if (const auto done = cut(position); !done) return done.error();
+  if (position == 0) first_timestamp_.reset();
+  bytes_since_entry_ = 0;
+  if (const auto walked = walk_tail(); !walked) return walked.error();
+  publish({position, kept_end}, largest_);
+  return kept_end;
+}
+
+Result<> Segment::cut(std::uint32_t size) {
+  const auto file = file_->open();
+  if (!file) return file.error();
+  publish({size, end().next_offset}, largest_);  // readers leave the range before it goes
+  if (const auto truncated = (*file)->truncate(size); !truncated) return truncated.error();
+  reserved_bytes_ = 0;
+  return (*file)->sync_data();
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,68 @@
+#include "storage/segment/segment_reader.hpp"
+
+#include <algorithm>
+
+#include "storage/segment/header_walker.hpp"
+
+namespace sluice::storage {
+namespace {
+
+struct Cut {
+  std::uint32_t position;
+  Offset next_offset;
+};
+
+// Where the slice ends when it does not reach the segment's end: walks from the index entry nearest below both limits.
+Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_first, std::uint64_t limit,
+                     std::uint32_t segment_size) {
+  const auto below_end = segment.floor_position(request.end - 1);
+  if (!below_end) return below_end.error();
+  const auto below_limit =
+      segment.batch_start_below(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, segment_size)));
+  if (!below_limit) return below_limit.error();
+  auto cut = after_first;
+  HeaderWalker walker{*segment.file(), std::max(cut.position, std::min(*below_end, *below_limit)), segment_size};
+  while (true) {
+    const auto step = walker.next();
+    if (!step) return step.error();
+    if (!*step) return cut;
+    const auto& header = (*step)->header;
+    if ((*step)->end() > limit || header.last_offset() >= request.end)
+      return Cut{(*step)->position, header.base_offset()};
+    cut = {(*step)->end(), header.next_offset()};
+  }
+}
+
+}  // namespace
+
+Result<std::optional<LogSlice>> read_slice(Segment& segment, const SliceRequest& request) {
+  const LogSlice nothing{nullptr, 0, 0, request.from};
+  const auto end = segment.end();
+  if (end.next_offset <= request.from) return std::optional<LogSlice>{};
+  const auto floor = segment.floor_position(request.from);
+  if (!floor) return floor.error();
+
+  HeaderWalker walker{*segment.file(), *floor, end.size};
+  auto first = walker.next();
+  while (first && *first && (*first)->header.last_offset() < request.from) first = walker.next();
+  if (!first) return first.error();
+  if (!*first) return std::optional<LogSlice>{};
+  const auto start = (*first)->position;
+  const auto first_size = (*first)->header.size();
+  if ((*first)->header.last_offset() >= request.end) return std::optional{nothing};
+  if (first_size > request.bytes_max && !request.at_least_one_batch) return std::optional{nothing};
+
+  const Cut after_first{(*first)->end(), (*first)->header.next_offset()};
+  const auto limit = start + std::uint64_t{std::max(request.bytes_max, first_size)};
+  Cut cut{end.size, end.next_offset};
+  if (first_size >= request.bytes_max) {
+    cut = after_first;
+  } else if (end.size > limit || end.next_offset > request.end) {
+    const auto found = find_cut(segment, request, after_first, limit, end.size);
+    if (!found) return found.error();
+    cut = *found;
+  }
+  return std::optional{LogSlice{segment.file(), start, cut.position - start, cut.next_offset}};
+}
+
+}  // namespace sluice::storage
