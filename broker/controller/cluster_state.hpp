@@ -36,7 +36,7 @@ struct ImageChange {
 ///
 /// `handle` decides and changes nothing; `replay` is the only mutator and serves live commands and start-up alike, so
 /// that the state is a function of the records. A value: copies share structure, so that a driver which could not make
-/// the records durable goes back to the copy it took before.
+/// the records durable goes back to the copy it took after the last take_change().
 ///
 /// Errors of a request's items are Kafka's codes within its response; one bad item never holds back the others.
 class ClusterState {
