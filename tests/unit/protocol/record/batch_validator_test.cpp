@@ -268,6 +268,15 @@ TEST_CASE("no damage to a batch, sealed anew, does more than have it refused", "
                                 .target_compression = round % 8 == 0 ? std::optional{Compression::lz4} : std::nullopt,
                                 .decompressed_bytes_max = 1 << 20};
     const auto outcome = validator.validate(damaged, rules, kNow);
-    if (outcome.has_value() && !outcome->batch.crc_matches()) FAIL("accepted with a wrong CRC");
+    if (outcome.has_error()) continue;
+    if (!outcome->batch.crc_matches()) FAIL("accepted with a wrong CRC");
+    RecordStream stream;
+    REQUIRE(stream.start(outcome->batch, 1 << 20).has_value());
+    for (std::int32_t index = 0;; ++index) {
+      const auto record = stream.next();
+      REQUIRE(record.has_value());
+      if (!*record) break;
+      REQUIRE((*record)->offset_delta == index);
+    }
   }
 }
