@@ -7,7 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import catalog
 import codec
+import debug
+import header
 import schema as schemas
 
 
@@ -15,8 +18,12 @@ def outputs(loaded):
     """Generated file name -> content."""
     files = {}
     for schema in loaded:
-        files[f'{schema.stem}.hpp'] = codec.header(schema)
+        files[f'{schema.stem}.hpp'] = header.header(schema)
         files[f'{schema.stem}.cpp'] = codec.source(schema)
+        files[f'{schema.stem}_debug.hpp'] = debug.header(schema)
+        files[f'{schema.stem}_debug.cpp'] = debug.source(schema)
+    files['apis.cpp'] = catalog.apis(loaded)
+    files['catalog.cpp'] = catalog.messages(loaded)
     return files
 
 
