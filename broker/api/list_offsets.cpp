@@ -1,0 +1,120 @@
+#include "protocol/messages/list_offsets.hpp"
+
+#include <set>
+#include <utility>
+
+#include "broker/api/error_map.hpp"
+#include "broker/api/handler.hpp"
+#include "broker/controller/controller.hpp"
+#include "broker/controller/metadata_image.hpp"
+#include "broker/replication/partition_table.hpp"
+#include "broker/services.hpp"
+
+namespace sluice::broker::api {
+namespace {
+
+using protocol::ErrorCode;
+using protocol::ListOffsetsRequest;
+using protocol::ListOffsetsResponse;
+using replication::Partition;
+using storage::TimestampedOffset;
+
+/// Timestamps that are questions of their own, and the version that brought each.
+enum class Special : std::int64_t {
+  latest = -1,
+  earliest = -2,
+  max_timestamp = -3,            // v7, KIP-734
+  earliest_local = -4,           // v8, KIP-405
+  latest_tiered = -5,            // v9, KIP-1005
+  earliest_pending_upload = -6,  // v11, KIP-1023
+};
+
+std::int16_t version_of(Special special) {
+  switch (special) {
+    case Special::latest:
+    case Special::earliest: return 1;
+    case Special::max_timestamp: return 7;
+    case Special::earliest_local: return 8;
+    case Special::latest_tiered: return 9;
+    case Special::earliest_pending_upload: return 11;
+  }
+  return 1;
+}
+
+LeaderEpoch epoch_of(const Partition& partition, storage::Log& log, Offset offset) {
+  return offset >= partition.log_end_offset() ? partition.leader_epoch() : log.leader_epoch_at(offset);
+}
+
+Result<TimestampedOffset> answer_special(Partition& partition, Special special, bool read_committed) {
+  auto& log = partition.log();
+  const auto at = [&](Offset offset) {
+    return TimestampedOffset{.offset = offset, .leader_epoch = epoch_of(partition, log, offset)};
+  };
+  switch (special) {
+    case Special::latest: return at(read_committed ? partition.last_stable_offset() : partition.high_watermark());
+    case Special::earliest:
+    case Special::earliest_local: return at(partition.log_start_offset());
+    case Special::max_timestamp: return log.find_max_timestamp();
+    // Nothing is tiered here, and nothing waits to be.
+    case Special::latest_tiered:
+    case Special::earliest_pending_upload: return TimestampedOffset{};
+  }
+  return TimestampedOffset{};
+}
+
+Result<TimestampedOffset> find(Partition& partition, Timestamp timestamp, bool read_committed) {
+  if (timestamp.value() < 0) return answer_special(partition, static_cast<Special>(timestamp.value()), read_committed);
+  auto found = partition.log().find_timestamp(timestamp);
+  // What is not replicated yet can't be read either.
+  const auto end = read_committed ? partition.last_stable_offset() : partition.high_watermark();
+  if (found && found->offset >= end) return TimestampedOffset{};
+  return found;
+}
+
+bool is_known(Timestamp timestamp, std::int16_t version) {
+  if (timestamp.value() >= 0) return true;
+  return timestamp.value() >= static_cast<std::int64_t>(Special::earliest_pending_upload) &&
+         version >= version_of(static_cast<Special>(timestamp.value()));
+}
+
+}  // namespace
+
+/// API 2. The offset of a time, or of an end of the log.
+template <>
+void handle<protocol::ListOffsets>(ListOffsetsRequest& request, RequestContext& context,
+                                   Respond<ListOffsetsResponse> respond) {
+  const auto image = context.services.images.image();
+  const bool read_committed = request.isolation_level == 1;
+  ListOffsetsResponse response;
+  std::set<std::pair<std::string, PartitionId>> seen;
+  for (const auto& topic : request.topics) {
+    auto& answer = response.topics.emplace_back();
+    answer.name = topic.name;
+    for (const auto& asked : topic.partitions) {
+      auto& data = answer.partitions.emplace_back();
+      data.partition_index = asked.partition_index;
+      const auto partition = context.services.partitions.find(topic.name, asked.partition_index);
+      if (!seen.emplace(topic.name, asked.partition_index).second) {
+        data.error_code = ErrorCode::invalid_request;
+      } else if (!is_known(asked.timestamp, context.api_version)) {
+        data.error_code = ErrorCode::unsupported_version;
+      } else if (!partition) {
+        data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false);
+      } else {
+        data.error_code = partition->check_leadership(asked.current_leader_epoch);
+      }
+      if (data.error_code != ErrorCode::none) continue;
+      const auto found = find(*partition, asked.timestamp, read_committed);
+      if (!found) {
+        data.error_code = to_error_code(found.error());
+        continue;
+      }
+      data.offset = found->offset;
+      data.timestamp = found->timestamp;
+      if (context.api_version >= 4) data.leader_epoch = found->leader_epoch;
+    }
+  }
+  respond(response);
+}
+
+}  // namespace sluice::broker::api

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "broker/controller/metadata_image.hpp"
+
+namespace sluice::broker::api {
+
+/// Authorized operations where nothing is forbidden: one bit for each operation code of the resource type, as Kafka
+/// without an authorizer. Topics: read, write, create, delete, alter, describe, describe and alter configs.
+inline constexpr std::int32_t kTopicOperations = 0xdf8;
+/// The cluster: create, alter, describe, cluster action, describe and alter configs, idempotent write.
+inline constexpr std::int32_t kClusterOperations = 0x1fa0;
+inline constexpr std::int32_t kOperationsNotAsked = INT32_MIN;
+
+/// Replicas on brokers that are fenced or unknown.
+std::vector<BrokerId> offline_replicas(const controller::MetadataImage& image,
+                                       const controller::PartitionImage& partition);
+
+}  // namespace sluice::broker::api

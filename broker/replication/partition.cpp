@@ -1,0 +1,136 @@
+#include "broker/replication/partition.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+#include <vector>
+
+#include "broker/replication/log_syncer.hpp"
+
+namespace sluice::broker::replication {
+namespace {
+
+using protocol::ErrorCode;
+
+bool wants_sync(const config::TopicSettings& settings) {
+  return settings.durability == config::Durability::fsync || settings.flush_messages == 1;
+}
+
+}  // namespace
+
+Partition::Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage::Log> log, Leadership leadership,
+                     BrokerId this_broker, SettingsPtr settings, LogSyncer& syncer)
+    : name_(std::move(name)),
+      topic_id_(topic_id),
+      log_(std::move(log)),
+      this_broker_(this_broker),
+      syncer_(syncer),
+      settings_(std::move(settings)),
+      leader_(leadership.leader.value()),
+      leader_epoch_(leadership.leader_epoch.value()),
+      // One replica: whatever survived a restart is all there is, so it is the replicated end.
+      high_watermark_(log_->log_end_offset().value()),
+      syncs_every_append_(wants_sync(*settings_)) {}
+
+void Partition::set_settings(SettingsPtr settings) {
+  const bool was_synced = syncs_every_append();
+  syncs_every_append_.store(wants_sync(*settings), std::memory_order_relaxed);
+  std::atomic_store(&settings_, std::move(settings));
+  // Those who wait for a sync that is no longer needed would otherwise wait for the next append.
+  if (was_synced && !syncs_every_append()) advance_high_watermark(log_end_offset());
+}
+
+ErrorCode Partition::check_leadership(LeaderEpoch current) const noexcept {
+  if (current != kNoLeaderEpoch) {
+    if (current < leader_epoch()) return ErrorCode::fenced_leader_epoch;
+    if (current > leader_epoch()) return ErrorCode::unknown_leader_epoch;
+  }
+  return is_leader() ? ErrorCode::none : ErrorCode::not_leader_or_follower;
+}
+
+Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestamp now) {
+  auto appended = log_->append(batch, leader_epoch(), now);
+  if (!appended || appended->duplicate) return appended;
+  if (syncs_every_append()) {
+    syncer_.request(shared_from_this());
+  } else {
+    advance_high_watermark(appended->last_offset + 1);
+  }
+  return appended;
+}
+
+void Partition::advance_high_watermark(Offset to) {
+  auto current = high_watermark_.load(std::memory_order_relaxed);
+  while (current < to.value() &&
+         !high_watermark_.compare_exchange_weak(current, to.value(), std::memory_order_acq_rel)) {
+  }
+  std::vector<Acknowledge> reached;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    const auto end = high_watermark();
+    while (!waiting_.empty() && waiting_.front().end <= end) {
+      reached.push_back(std::move(waiting_.front().acknowledge));
+      waiting_.pop_front();
+    }
+    for (auto& watch : watches_) watch.waiter->on_progress();
+  }
+  for (auto& acknowledge : reached) acknowledge(ErrorCode::none);
+}
+
+void Partition::when_replicated(Offset end, Acknowledge acknowledge) {
+  std::optional<ErrorCode> outcome;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    if (high_watermark() >= end) {
+      outcome = ErrorCode::none;
+    } else if (stopped_) {
+      outcome = *stopped_;
+    } else {
+      // Two connections may append in one order and come here in the other.
+      auto at = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Waiting& w) { return w.end <= end; }).base();
+      waiting_.insert(at, {end, std::move(acknowledge)});
+    }
+  }
+  if (outcome) acknowledge(*outcome);
+}
+
+void Partition::watch(Watch& watch) {
+  const std::lock_guard lock{waiting_mutex_};
+  watches_.push_back(watch);
+}
+
+void Partition::unwatch(Watch& watch) noexcept {
+  const std::lock_guard lock{waiting_mutex_};
+  if (watch.is_linked()) watches_.erase(watches_.iterator_to(watch));
+}
+
+Result<Offset> Partition::delete_records_before(Offset offset) {
+  if (offset > high_watermark()) return make_error_code(storage::Errc::offset_out_of_range);
+  if (const auto moved = log_->advance_log_start(offset); !moved) return moved.error();
+  return log_start_offset();
+}
+
+void Partition::fail_waiting(ErrorCode reason) {
+  std::deque<Waiting> failed;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    stopped_ = reason;
+    failed.swap(waiting_);
+    for (auto& watch : watches_) watch.waiter->on_progress();
+  }
+  for (auto& waiting : failed) waiting.acknowledge(reason);
+}
+
+void Partition::stop(ErrorCode reason) {
+  leader_.store(kNoBroker.value(), std::memory_order_release);
+  fail_waiting(reason);
+}
+
+void Partition::sync_now() {
+  const auto end = log_->sync();
+  if (end) return advance_high_watermark(*end);
+  spdlog::error("partition={} sync failed, the log takes no more records: {}", name_.to_string(),
+                end.error().message());
+  fail_waiting(ErrorCode::kafka_storage_error);
+}
+
+}  // namespace sluice::broker::replication

@@ -1,0 +1,155 @@
+#include "broker/replication/partition_table.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <spdlog/spdlog.h>
+
+namespace sluice::broker::replication {
+namespace {
+
+std::shared_ptr<Partition> pick(const std::vector<std::shared_ptr<Partition>>& partitions, PartitionId partition) {
+  const auto index = static_cast<std::size_t>(partition.value());
+  return partition.value() >= 0 && index < partitions.size() ? partitions[index] : nullptr;
+}
+
+}  // namespace
+
+PartitionTable::PartitionTable(storage::LogManager& logs, LogSyncer& syncer, const config::BrokerConfig& config,
+                               BrokerId this_broker)
+    : logs_(logs), syncer_(syncer), config_(config), this_broker_(this_broker) {}
+
+PartitionTable::TopicPtr PartitionTable::find_topic(std::string_view name) const {
+  const std::shared_lock lock{mutex_};
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+PartitionTable::TopicPtr PartitionTable::find_topic(const Uuid& id) const {
+  const std::shared_lock lock{mutex_};
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Partition> PartitionTable::find(std::string_view topic, PartitionId partition) const {
+  const auto found = find_topic(topic);
+  return found ? pick(found->partitions, partition) : nullptr;
+}
+
+std::shared_ptr<Partition> PartitionTable::find(const Uuid& topic_id, PartitionId partition) const {
+  const auto found = find_topic(topic_id);
+  return found ? pick(found->partitions, partition) : nullptr;
+}
+
+storage::LogOptions PartitionTable::log_options(const config::TopicSettings& settings) const {
+  return {.segment_bytes = settings.segment_bytes,
+          .segment_ms = settings.segment_ms,
+          .segment_jitter_ms = settings.segment_jitter_ms,
+          .index_interval_bytes = settings.index_interval_bytes,
+          .segment_index_bytes = settings.segment_index_bytes,
+          .preallocate = settings.preallocate,
+          .file_delete_delay_ms = settings.file_delete_delay_ms};
+}
+
+void PartitionTable::apply(const controller::MetadataDelta& delta, Timestamp now) {
+  for (const auto& change : delta.topics) {
+    if (change.before && (!change.after || change.after->id != change.before->id)) close_topic(*change.before);
+    if (change.after) open_topic(*change.after, now);
+  }
+}
+
+void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp now) {
+  const auto before = find_topic(image.id);
+  const auto settings = std::make_shared<const config::TopicSettings>(config::resolve(config_, image.configs));
+  auto topic = std::make_shared<Topic>(Topic{image.name, image.id, {}});
+  for (const auto& partition : image.partitions) {
+    auto known = before ? pick(before->partitions, partition.partition) : nullptr;
+    if (known) {
+      known->set_settings(settings);
+      known->log().set_options(log_options(*settings));
+    } else if (std::find(partition.replicas.begin(), partition.replicas.end(), this_broker_) !=
+               partition.replicas.end()) {
+      known = open_partition(image, partition, settings, now);
+    }
+    topic->partitions.push_back(std::move(known));
+  }
+  const std::unique_lock lock{mutex_};
+  by_name_[image.name] = topic;
+  by_id_[image.id] = topic;
+}
+
+std::shared_ptr<Partition> PartitionTable::open_partition(const controller::TopicImage& topic,
+                                                          const controller::PartitionImage& image,
+                                                          const Partition::SettingsPtr& settings, Timestamp now) {
+  const TopicPartition name{topic.name, image.partition};
+  auto log = logs_.find(name);
+  if (log && logs_.topic_id(name) != topic.id) {
+    spdlog::error("partition={} its directory holds another topic's data (topic_id={}): not served", name.to_string(),
+                  logs_.topic_id(name).to_string());
+    return nullptr;
+  }
+  if (!log) {
+    auto created = logs_.create(name, topic.id, log_options(*settings), now);
+    if (!created) {
+      spdlog::error("partition={} its log can't be created: {}", name.to_string(), created.error().message());
+      return nullptr;
+    }
+    log = *created;
+  }
+  if (log->latest_leader_epoch() < image.leader_epoch) {
+    if (const auto begun = log->begin_leader_epoch(image.leader_epoch); !begun) {
+      spdlog::error("partition={} its leader epoch can't be written: {}", name.to_string(), begun.error().message());
+      return nullptr;
+    }
+  }
+  return std::make_shared<Partition>(name, topic.id, std::move(log), Leadership{image.leader, image.leader_epoch},
+                                     this_broker_, settings, syncer_);
+}
+
+void PartitionTable::close_topic(const controller::TopicImage& image) {
+  TopicPtr topic;
+  {
+    const std::unique_lock lock{mutex_};
+    const auto found = by_id_.find(image.id);
+    if (found == by_id_.end()) return;
+    topic = found->second;
+    by_id_.erase(found);
+    if (const auto named = by_name_.find(image.name); named != by_name_.end() && named->second->id == image.id) {
+      by_name_.erase(named);
+    }
+  }
+  for (const auto& partition : topic->partitions) {
+    if (!partition) continue;
+    partition->stop(protocol::ErrorCode::unknown_topic_or_partition);
+    if (const auto removed = logs_.remove(partition->name()); !removed) {
+      spdlog::error("partition={} can't be removed: {}", partition->name().to_string(), removed.error().message());
+    }
+  }
+}
+
+void PartitionTable::for_each(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const {
+  std::vector<TopicPtr> topics;
+  {
+    const std::shared_lock lock{mutex_};
+    topics.reserve(by_id_.size());
+    for (const auto& [id, topic] : by_id_) topics.push_back(topic);
+  }
+  for (const auto& topic : topics) {
+    for (const auto& partition : topic->partitions) {
+      if (partition) visit(partition);
+    }
+  }
+}
+
+std::size_t PartitionTable::count() const {
+  std::size_t count = 0;
+  for_each([&](const auto&) { ++count; });
+  return count;
+}
+
+std::map<TopicPartition, Offset> PartitionTable::high_watermarks() const {
+  std::map<TopicPartition, Offset> high_watermarks;
+  for_each([&](const auto& partition) { high_watermarks[partition->name()] = partition->high_watermark(); });
+  return high_watermarks;
+}
+
+}  // namespace sluice::broker::replication

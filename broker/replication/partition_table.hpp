@@ -1,0 +1,74 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/config/broker_config.hpp"
+#include "broker/controller/metadata_image.hpp"
+#include "broker/replication/log_syncer.hpp"
+#include "broker/replication/partition.hpp"
+#include "protocol/base/uuid.hpp"
+#include "storage/log_manager.hpp"
+
+namespace sluice::broker::replication {
+
+/// This broker's replicas, by topic name and by topic id. Follows the metadata: creates, configures and removes
+/// partitions as the images say; never the other way round.
+///
+/// Threading: lookups from any thread; changes come from one thread at a time (the metadata's).
+class PartitionTable {
+ public:
+  PartitionTable(storage::LogManager& logs, LogSyncer& syncer, const config::BrokerConfig& config,
+                 BrokerId this_broker);
+
+  /// Null when this broker has no such replica.
+  std::shared_ptr<Partition> find(std::string_view topic, PartitionId partition) const;
+  std::shared_ptr<Partition> find(const Uuid& topic_id, PartitionId partition) const;
+
+  /// Brings the replicas in step with `delta`. A log that can't be created is logged and left out: its partition
+  /// answers KAFKA_STORAGE_ERROR until the next start.
+  void apply(const controller::MetadataDelta& delta, Timestamp now);
+
+  void for_each(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
+  std::size_t count() const;
+  std::map<TopicPartition, Offset> high_watermarks() const;
+  storage::LogManager& logs() noexcept { return logs_; }
+
+  /// The log settings of a topic, as its overrides and the broker's defaults have them.
+  storage::LogOptions log_options(const config::TopicSettings& settings) const;
+
+ private:
+  struct Topic {
+    std::string name;
+    Uuid id;
+    std::vector<std::shared_ptr<Partition>> partitions;  // null where another broker has it, or its log failed
+  };
+  using TopicPtr = std::shared_ptr<const Topic>;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+
+  TopicPtr find_topic(std::string_view name) const;
+  TopicPtr find_topic(const Uuid& id) const;
+  void open_topic(const controller::TopicImage& image, Timestamp now);
+  void close_topic(const controller::TopicImage& image);
+  std::shared_ptr<Partition> open_partition(const controller::TopicImage& topic,
+                                            const controller::PartitionImage& image,
+                                            const Partition::SettingsPtr& settings, Timestamp now);
+
+  storage::LogManager& logs_;
+  LogSyncer& syncer_;
+  const config::BrokerConfig& config_;
+  const BrokerId this_broker_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, TopicPtr, TextHash, std::equal_to<>> by_name_;
+  std::unordered_map<Uuid, TopicPtr> by_id_;
+};
+
+}  // namespace sluice::broker::replication

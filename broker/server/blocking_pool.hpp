@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+
+#include "protocol/base/task.hpp"
+
+namespace sluice::broker {
+
+/// A few threads for work that may stall: recovery, sync, roll, deletion, metadata changes. Tasks start in order.
+class BlockingPool {
+ public:
+  BlockingPool(unsigned threads, const char* name);
+  ~BlockingPool();  ///< as `finish`
+  BlockingPool(const BlockingPool&) = delete;
+  BlockingPool& operator=(const BlockingPool&) = delete;
+
+  void post(Task task);
+  void finish();  ///< runs what was posted, then joins; idempotent; nothing may be posted after it
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::broker

@@ -1,0 +1,209 @@
+#include "broker/server/connection.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "broker/metrics/broker_metrics.hpp"
+#include "broker/server/pending_response.hpp"
+#include "broker/services.hpp"
+
+namespace sluice::broker {
+namespace {
+
+constexpr auto kQuiet = std::chrono::seconds{2};  // how long a large receive block outlives the last large frame
+
+}  // namespace
+
+Connection::Connection(Socket socket, IoThread& thread, Services& services, RequestMemory& memory,
+                       const ConnectionLimits& limits, ConnectionInfo info, std::function<void()> on_closed)
+    : socket_(std::move(socket)),
+      thread_(thread),
+      services_(services),
+      memory_(memory),
+      limits_(limits),
+      info_(std::move(info)),
+      on_closed_(std::move(on_closed)),
+      buffer_(limits.frame_bytes_max),
+      last_activity_(std::chrono::steady_clock::now()) {}
+
+Connection::~Connection() {
+  memory_.release(buffer_.grown_by());
+  if (on_closed_) on_closed_();
+}
+
+void Connection::start() {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(boost::asio::ip::tcp::no_delay{true}, ignored);
+  if (limits_.idle_max.count() > 0) watch_idle();
+  read();
+}
+
+void Connection::finish() {
+  finishing_ = true;
+  if (done()) close("finished");
+}
+
+void Connection::close(const char* reason) {
+  if (closed_) return;
+  closed_ = true;
+  idle_timer_.reset();
+  shrink_timer_.reset();
+  SPDLOG_DEBUG("connection={} peer={} closed: {}", info_.id, info_.peer_host, reason);
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+}
+
+void Connection::malformed(const char* what) {
+  services_.metrics.malformed_frames_total.add();
+  spdlog::warn("closing connection={} peer={} client={}: {}", info_.id, info_.peer_host,
+               info_.software_name.empty() ? "unknown" : info_.software_name, what);
+  close(what);
+}
+
+// --- requests in ---
+
+void Connection::read() {
+  if (closed_ || finishing_ || reading_ || waiting_memory_) return;
+  if (responses_.open_count() >= limits_.open_requests_max) return;  // resumed when an answer leaves
+  const auto room = buffer_.room();
+  reading_ = true;
+  socket_.async_read_some(
+      boost::asio::buffer(room.data(), room.size()),
+      [self = shared_from_this()](boost::system::error_code error, std::size_t count) { self->on_read(error, count); });
+}
+
+void Connection::on_read(boost::system::error_code error, std::size_t count) {
+  reading_ = false;
+  if (closed_) return;
+  if (error == boost::asio::error::operation_aborted) {  // by shrink_when_quiet
+    memory_.release(buffer_.shrink());
+    return read();
+  }
+  if (error) return close(error == boost::asio::error::eof ? "by the client" : "read failed");
+  last_activity_ = std::chrono::steady_clock::now();
+  buffer_.received(count);
+  handle_frames();
+}
+
+void Connection::handle_frames() {
+  handling_ = true;
+  while (!closed_ && !finishing_ && responses_.open_count() < limits_.open_requests_max) {
+    const auto next = buffer_.next();
+    if (next.status == ReceiveBuffer::Status::incomplete) break;
+    if (next.status == ReceiveBuffer::Status::bad_size) return malformed("frame size is not positive");
+    if (next.status == ReceiveBuffer::Status::too_large) return malformed("frame larger than socket.request.max.bytes");
+    const bool sound = handle_frame(next.payload);
+    buffer_.release();
+    if (!sound) return;
+  }
+  handling_ = false;
+  flush();
+  if (!closed_ && make_room()) read();
+}
+
+bool Connection::handle_frame(MutableBytes frame) {
+  large_frame_seen_ |= frame.size() > ReceiveBuffer::kSmallest;
+  const auto problem = start_request(*this, services_, responses_, frame);
+  if (problem == nullptr) return true;
+  malformed(problem);
+  return false;
+}
+
+bool Connection::make_room() {
+  const auto wanted = buffer_.growth_wanted();
+  if (wanted == 0) return true;
+  auto retry = [weak = weak_from_this(), &thread = thread_] {
+    thread.post([weak] {
+      const auto self = weak.lock();
+      if (!self || self->closed_) return;
+      self->waiting_memory_ = false;
+      if (self->make_room()) self->read();
+    });
+  };
+  if (!memory_.acquire(wanted, std::move(retry))) {
+    waiting_memory_ = true;
+    return false;
+  }
+  buffer_.grow();
+  large_frame_seen_ = true;
+  shrink_when_quiet();
+  return true;
+}
+
+void Connection::shrink_when_quiet() {
+  if (shrink_timer_) return;
+  shrink_timer_ = thread_.after(kQuiet, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto timer = std::move(self->shrink_timer_);
+    const bool quiet = !std::exchange(self->large_frame_seen_, false) && self->buffer_.empty();
+    if (quiet && self->reading_) {
+      // The pending read points into the block, which can only be exchanged between reads: on_read does it.
+      boost::system::error_code ignored;
+      self->socket_.cancel(ignored);
+    } else if (quiet) {
+      self->memory_.release(self->buffer_.shrink());
+    } else {
+      self->shrink_when_quiet();
+    }
+  });
+}
+
+// --- responses out ---
+
+void Connection::complete(ResponseQueue::Slot slot, std::optional<OutgoingResponse> response) {
+  if (thread_.is_current()) return filled(slot, std::move(response));
+  thread_.post([self = shared_from_this(), slot, response = std::move(response)]() mutable {
+    self->filled(slot, std::move(response));
+  });
+}
+
+void Connection::filled(ResponseQueue::Slot slot, std::optional<OutgoingResponse> response) {
+  responses_.fill(slot, std::move(response));
+  responses_.drain([this](OutgoingResponse ready) { writer_.add(std::move(ready)); });
+  if (handling_ || closed_) return;
+  flush();
+  // Frames that had to wait for open requests to be answered lie in the buffer already.
+  if (!closed_ && !reading_ && !waiting_memory_) handle_frames();
+}
+
+void Connection::abandon(ResponseQueue::Slot) {
+  thread_.run_or_post([self = shared_from_this()] { self->close("a request could not be answered"); });
+}
+
+void Connection::flush() {
+  if (closed_ || writing_) return;
+  const auto progress = writer_.send(socket_.native_handle());
+  if (!progress) return close("write failed");
+  if (*progress == SocketWriter::Progress::blocked) return wait_writable();
+  if (done()) close("finished");
+}
+
+void Connection::wait_writable() {
+  writing_ = true;
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
+    self->writing_ = false;
+    if (error) return self->close("write failed");
+    self->last_activity_ = std::chrono::steady_clock::now();
+    self->flush();
+  });
+}
+
+std::vector<std::byte> Connection::take_spare_buffer() { return writer_.take_spare(); }
+
+// --- idle ---
+
+void Connection::watch_idle() {
+  using namespace std::chrono;
+  const auto left = limits_.idle_max - duration_cast<milliseconds>(steady_clock::now() - last_activity_);
+  if (left.count() <= 0 && responses_.open_count() == 0) return close("idle");
+  idle_timer_ = thread_.after(std::max(left, milliseconds{1000}), [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && !self->closed_) {
+      const auto timer = std::move(self->idle_timer_);
+      self->watch_idle();
+    }
+  });
+}
+
+}  // namespace sluice::broker

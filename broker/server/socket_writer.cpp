@@ -1,0 +1,132 @@
+#include "broker/server/socket_writer.hpp"
+
+#include <array>
+#include <cerrno>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "protocol/base/assert.hpp"
+
+namespace sluice::broker {
+namespace {
+
+constexpr std::size_t kGatheredMax = 64;
+constexpr std::size_t kSpareMax = 4;
+constexpr std::size_t kSpareBytesMax = 64 * 1024;
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+
+/// Bytes taken by the socket; 0 when it is full.
+Result<std::size_t> taken(ssize_t sent) {
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return std::size_t{0};
+  return last_error();
+}
+
+std::size_t run_end(const OutgoingResponse& response, std::size_t slice) {
+  return slice < response.splices.size() ? response.splices[slice].at : response.bytes.size();
+}
+
+}  // namespace
+
+bool SocketWriter::at_slice() const noexcept {
+  const auto& front = queue_.front();
+  return cursor_.slice < front.slices.size() && cursor_.byte == front.splices[cursor_.slice].at;
+}
+
+Result<SocketWriter::Progress> SocketWriter::send(int socket) {
+  while (!queue_.empty()) {
+    const auto more = at_slice() ? send_slice(socket) : send_bytes(socket);
+    if (!more) return more.error();
+    if (!*more) return Progress::blocked;
+  }
+  return Progress::drained;
+}
+
+Result<bool> SocketWriter::send_bytes(int socket) {
+  std::array<iovec, kGatheredMax> parts;
+  std::size_t count = 0;
+  std::size_t total = 0;
+  bool slice_follows = false;
+  auto cursor = cursor_;
+  for (auto& response : queue_) {
+    const auto end = run_end(response, cursor.slice);
+    parts[count++] = {response.bytes.data() + cursor.byte, end - cursor.byte};
+    total += end - cursor.byte;
+    slice_follows = cursor.slice < response.slices.size();
+    if (slice_follows || count == parts.size()) break;
+    cursor = {};
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = count;
+  // MSG_MORE: the head of a fetch response travels in the packet of its first records.
+  const auto sent = taken(::sendmsg(socket, &message, MSG_NOSIGNAL | (slice_follows ? MSG_MORE : 0)));
+  if (!sent) return sent.error();
+  advance_bytes(*sent);
+  return *sent == total;
+}
+
+Result<bool> SocketWriter::send_slice(int socket) {
+  const auto& slice = queue_.front().slices[cursor_.slice];
+  if (slice.descriptor() < 0) return send_copy(socket, slice);
+  auto from = static_cast<off_t>(slice.position + cursor_.slice_sent);
+  const auto left = slice.size - cursor_.slice_sent;
+  const auto count = ::sendfile(socket, slice.descriptor(), &from, left);
+  // A slice lies wholly within what was written: an end of file here means that the file was cut behind our back.
+  if (count == 0) return std::make_error_code(std::errc::io_error);
+  const auto sent = taken(count);
+  if (!sent) return sent.error();
+  cursor_.slice_sent += *sent;
+  if (cursor_.slice_sent < slice.size) return *sent > 0;
+  ++cursor_.slice;
+  cursor_.slice_sent = 0;
+  drop_finished();
+  return true;
+}
+
+Result<bool> SocketWriter::send_copy(int socket, const storage::LogSlice& slice) {
+  std::vector<std::byte> copy(slice.size);
+  if (const auto read = slice.read(copy); !read) return read.error();
+  const auto sent =
+      taken(::send(socket, copy.data() + cursor_.slice_sent, copy.size() - cursor_.slice_sent, MSG_NOSIGNAL));
+  if (!sent) return sent.error();
+  cursor_.slice_sent += *sent;
+  if (cursor_.slice_sent < slice.size) return false;
+  ++cursor_.slice;
+  cursor_.slice_sent = 0;
+  drop_finished();
+  return true;
+}
+
+void SocketWriter::advance_bytes(std::size_t count) {
+  for (;;) {
+    const auto run = run_end(queue_.front(), cursor_.slice) - cursor_.byte;
+    const auto step = std::min(run, count);
+    cursor_.byte += step;
+    count -= step;
+    if (step < run || at_slice()) break;
+    drop_finished();
+    if (queue_.empty() || count == 0) break;
+  }
+  SLUICE_ASSERT(count == 0);
+}
+
+void SocketWriter::drop_finished() {
+  auto& front = queue_.front();
+  if (cursor_.slice < front.slices.size() || cursor_.byte < front.bytes.size()) return;
+  if (spare_.size() < kSpareMax && front.bytes.capacity() <= kSpareBytesMax) spare_.push_back(std::move(front.bytes));
+  queue_.pop_front();
+  cursor_ = {};
+}
+
+std::vector<std::byte> SocketWriter::take_spare() {
+  if (spare_.empty()) return {};
+  auto buffer = std::move(spare_.back());
+  spare_.pop_back();
+  buffer.clear();
+  return buffer;
+}
+
+}  // namespace sluice::broker

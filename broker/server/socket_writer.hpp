@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "broker/server/outgoing_response.hpp"
+#include "protocol/base/result.hpp"
+
+namespace sluice::broker {
+
+/// Sends responses in order over a non-blocking socket: memory by gathered writes, file ranges by sendfile.
+class SocketWriter {
+ public:
+  enum class Progress { drained, blocked };
+
+  void add(OutgoingResponse response) { queue_.push_back(std::move(response)); }
+  bool idle() const noexcept { return queue_.empty(); }
+
+  /// Sends what the socket takes. `blocked`: call again when it is writable.
+  Result<Progress> send(int socket);
+
+  /// Buffers of responses that are out, for reuse.
+  std::vector<std::byte> take_spare();
+
+ private:
+  /// What comes next of the front response: a run of bytes, or one slice.
+  struct Cursor {
+    std::size_t byte = 0;   // of `bytes`: everything before it is sent
+    std::size_t slice = 0;  // index of the next slice, or the one being sent
+    std::size_t slice_sent = 0;
+  };
+
+  Result<bool> send_bytes(int socket);  ///< false: the socket is full
+  Result<bool> send_slice(int socket);
+  Result<bool> send_copy(int socket, const storage::LogSlice& slice);
+  bool at_slice() const noexcept;
+  void advance_bytes(std::size_t count);
+  void drop_finished();
+
+  std::deque<OutgoingResponse> queue_;
+  Cursor cursor_;
+  std::vector<std::vector<std::byte>> spare_;
+};
+
+}  // namespace sluice::broker

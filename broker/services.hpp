@@ -1,0 +1,37 @@
+#pragma once
+
+#include "broker/config/broker_settings.hpp"
+
+namespace sluice::broker {
+
+namespace config {
+class BrokerConfig;
+}
+namespace controller {
+class Controller;
+class ImageSource;
+}  // namespace controller
+namespace replication {
+class PartitionTable;
+}
+namespace fetch {
+class FetchSessionCache;
+}
+namespace metrics {
+struct BrokerMetrics;
+}
+class ProducerIds;
+
+/// What handlers may ask for: the broker's parts, by reference, so that a test wires only those it needs.
+struct Services {
+  const config::BrokerSettings& settings;
+  const config::BrokerConfig& config;       ///< static settings: what DescribeConfigs tells and topics inherit
+  controller::Controller& controller;       ///< changes metadata, answers when the change is durable and applied
+  controller::ImageSource& images;          ///< the newest metadata image; a request takes one and uses it to the end
+  replication::PartitionTable& partitions;  ///< this broker's replicas
+  fetch::FetchSessionCache& fetch_sessions;
+  ProducerIds& producer_ids;
+  metrics::BrokerMetrics& metrics;
+};
+
+}  // namespace sluice::broker

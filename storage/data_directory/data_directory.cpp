@@ -1,0 +1,93 @@
+#include "storage/data_directory/data_directory.hpp"
+
+#include <fmt/format.h>
+
+#include "storage/checkpoint/clean_shutdown.hpp"
+
+namespace sluice::storage {
+namespace {
+
+constexpr std::string_view kRetiredSuffix = "-delete";
+
+bool is_retired(std::string_view name) { return name.ends_with(kRetiredSuffix) && name.find('.') != name.npos; }
+
+}  // namespace
+
+Result<DataDirectory> DataDirectory::open(FileSystem& fs, std::string path) {
+  if (const auto made = fs.create_directories(path); !made) return made.error();
+  std::optional<DirectoryLock> lock;
+  if (&fs == &posix_file_system()) {
+    auto acquired = DirectoryLock::acquire(path);
+    if (!acquired) return acquired.error();
+    lock = std::move(*acquired);
+  }
+  DataDirectory directory{fs, std::move(path), std::move(lock)};
+  const auto meta_path = join_path(directory.path_, kMetaPropertiesFile);
+  const auto formatted = fs.exists(meta_path);
+  if (!formatted) return formatted.error();
+  if (*formatted) {
+    auto meta = read_meta_properties(fs, meta_path);
+    if (!meta) return meta.error();
+    directory.meta_ = std::move(*meta);
+  }
+  return directory;
+}
+
+Result<> DataDirectory::claim(const MetaProperties& meta) {
+  if (meta_ == meta) return {};
+  if (const auto written = write_meta_properties(*fs_, join_path(path_, kMetaPropertiesFile), meta); !written) {
+    return written.error();
+  }
+  meta_ = meta;
+  return {};
+}
+
+Result<bool> DataDirectory::take_clean_shutdown() {
+  const auto mark = read_clean_shutdown(*fs_, path_);
+  if (!mark) return mark.error();
+  if (!*mark) return false;
+  if (const auto removed = remove_clean_shutdown(*fs_, path_); !removed) return removed.error();
+  return true;
+}
+
+Result<> DataDirectory::leave_clean_shutdown() { return write_clean_shutdown(*fs_, path_, kNoBrokerEpoch); }
+
+OffsetCheckpoint DataDirectory::read_checkpoint(std::string_view file) const {
+  auto offsets = read_offset_checkpoint(*fs_, join_path(path_, file));
+  return offsets ? std::move(*offsets) : OffsetCheckpoint{};
+}
+
+Result<> DataDirectory::write_checkpoint(std::string_view file, const OffsetCheckpoint& offsets) {
+  return write_offset_checkpoint(*fs_, join_path(path_, file), offsets);
+}
+
+Result<std::vector<DataDirectory::PartitionDirectory>> DataDirectory::partitions() const {
+  const auto entries = fs_->list(path_);
+  if (!entries) return entries.error();
+  std::vector<PartitionDirectory> found;
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory || is_retired(entry.name)) continue;
+    if (auto partition = TopicPartition::parse(entry.name)) {
+      found.push_back({std::move(*partition), join_path(path_, entry.name)});
+    }
+  }
+  return found;
+}
+
+Result<std::vector<std::string>> DataDirectory::retired() const {
+  const auto entries = fs_->list(path_);
+  if (!entries) return entries.error();
+  std::vector<std::string> found;
+  for (const auto& entry : *entries) {
+    if (entry.is_directory && is_retired(entry.name)) found.push_back(join_path(path_, entry.name));
+  }
+  return found;
+}
+
+std::string retired_name(const TopicPartition& partition) {
+  std::string hex;
+  for (const auto byte : Uuid::random().bytes()) hex += fmt::format("{:02x}", byte);
+  return fmt::format("{}.{}{}", partition.to_string(), hex, kRetiredSuffix);
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/ids.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/uuid.hpp"
+#include "storage/checkpoint/directory_lock.hpp"
+#include "storage/checkpoint/meta_properties.hpp"
+#include "storage/checkpoint/offset_checkpoint.hpp"
+#include "storage/fs/file_system.hpp"
+
+namespace sluice::storage {
+
+/// One entry of `log.dirs`: a directory that belongs to one broker of one cluster, with its lock, its owner's marks,
+/// its checkpoints, and one subdirectory a partition.
+class DataDirectory {
+ public:
+  /// Makes the directory if it is not there, locks it, and reads what it says about its owner. Checks nothing yet.
+  static Result<DataDirectory> open(FileSystem& fs, std::string path);
+
+  const std::string& path() const noexcept { return path_; }
+  /// nullopt: never used before.
+  const std::optional<MetaProperties>& meta() const noexcept { return meta_; }
+  /// Durable when it returns.
+  Result<> claim(const MetaProperties& meta);
+
+  /// Whether the last process closed every log; the mark is taken away at once, so that a crash from here on shows.
+  Result<bool> take_clean_shutdown();
+  Result<> leave_clean_shutdown();
+
+  /// Empty where the file is missing or does not parse: every offset in it only saves work.
+  OffsetCheckpoint read_checkpoint(std::string_view file) const;
+  Result<> write_checkpoint(std::string_view file, const OffsetCheckpoint& offsets);
+
+  struct PartitionDirectory {
+    TopicPartition partition;
+    std::string path;
+  };
+  /// Subdirectories named `<topic>-<n>`, and those on their way to be deleted.
+  Result<std::vector<PartitionDirectory>> partitions() const;
+  Result<std::vector<std::string>> retired() const;
+
+  std::string path_of(const TopicPartition& partition) const { return join_path(path_, partition.to_string()); }
+
+ private:
+  DataDirectory(FileSystem& fs, std::string path, std::optional<DirectoryLock> lock)
+      : fs_(&fs), path_(std::move(path)), lock_(std::move(lock)) {}
+
+  FileSystem* fs_;
+  std::string path_;
+  std::optional<DirectoryLock> lock_;  // nothing to lock in memory
+  std::optional<MetaProperties> meta_;
+};
+
+/// `<topic>-<n>.<32 hex digits>-delete`, Kafka's name for a partition whose files are to go.
+std::string retired_name(const TopicPartition& partition);
+
+}  // namespace sluice::storage
