@@ -1,5 +1,7 @@
 """The rows of the suite, by name and in the order in which `all` runs them."""
 
+from garbage.row import Garbage
+
 from .client_rows import CLIENTS, ClientRow
 from .dump_log import DumpLog
 from .kafka_tools_rows import AdminTools, ConsoleTools
@@ -12,5 +14,6 @@ _ROWS = [
     RealInput(),
     KilledBroker(),
     DumpLog(),
+    Garbage(),
 ]
 ROWS = {row.name: row for row in _ROWS}

@@ -39,9 +39,9 @@ class DumpLog:
         small = {"segment_bytes": "1048576", "index_interval_bytes": "1024"}
         for codec in checks.CODECS:
             topic = bench.topic(3, **small)
-            for round_ in range(6):
+            for round_, batch in enumerate((1, 7, 50, 1000, 10000, 50)):
                 arguments = {"topic": topic, "partition": 1, "codec": codec, "idempotent": round_ % 2 == 0}
-                bench.referee.call("produce", records=checks.plain_records(4000, size=150), **arguments)
+                bench.referee.call("produce", records=checks.plain_records(4000, size=250), batch=batch, **arguments)
         timed = bench.topic(1, segment_bytes="1048576")
         bench.fill(timed, 0, checks.timed_records(3000))
         bench.fill(timed, 0, list(reversed(checks.timed_records(3000))), "gzip")

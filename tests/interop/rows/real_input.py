@@ -136,7 +136,9 @@ class KilledBroker:
         """kcat gives up when its only broker is gone. It then has told the offset of all that was acknowledged, and every
         partition must hold a beginning of what was to be sent to it that reaches at least as far."""
         topic = work.topic()
-        command = work.producer_arguments(topic, "lz4", "-X", "enable.idempotence=true", "-vvv")
+        # A short queue, so that much is acknowledged by the time that half of the input is read.
+        options = ["-X", "enable.idempotence=true", "-X", "queue.buffering.max.messages=5000", "-vvv"]
+        command = work.producer_arguments(topic, "lz4", *options)
         with tempfile.TemporaryFile() as told:
             producer = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=told)
             kill_at, sent = os.path.getsize(work.corpus.path) // 2, 0

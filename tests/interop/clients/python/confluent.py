@@ -80,7 +80,7 @@ class Confluent:
 
     # Records
 
-    def produce(self, topic, partition, codec, idempotent, records):
+    def produce(self, topic, partition, codec, idempotent, records, batch=10000):
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -89,6 +89,7 @@ class Confluent:
                 "enable.idempotence": idempotent,
                 "message.max.bytes": 8 << 20,
                 "queue.buffering.max.messages": 1000000,
+                "batch.num.messages": batch,
                 "message.timeout.ms": TIMEOUT * 1000,
             }
         )
