@@ -17,6 +17,6 @@ if __name__ == "__main__":
     except Skip as absent:
         print(f"SKIPPED: {absent}")
         sys.exit(77)
-    print(f"read {files}, {batches} batches")
+    print(f"read {files}, batches by codec {dict(batches)}")
     print("\n".join(complaints))
     sys.exit(1 if complaints else 0)

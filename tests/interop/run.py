@@ -42,6 +42,7 @@ class Context:
 def run_row(row, context, results):
     """True passed, False failed, None skipped."""
     print(f"== {row.name}: {row.summary}")
+    report.forget(results, row.name)
     try:
         outcome = row.run(context)
     except Skip as absent:
@@ -106,8 +107,10 @@ def main():
         table = write_table(options.results)
         if len(names) > 1:
             print(f"\n{table}")
+    for outcome, title in ((None, "SKIPPED"), (False, "FAILED")):
+        if outcome in outcomes.values():
+            print(f"{title} rows: " + ", ".join(name for name, found in outcomes.items() if found is outcome))
     if False in outcomes.values():
-        print("FAILED rows: " + ", ".join(name for name, outcome in outcomes.items() if outcome is False))
         return 1
     return SKIPPED if all(outcome is None for outcome in outcomes.values()) else 0
 

@@ -1,5 +1,6 @@
 """Has Kafka's DumpLogSegments read every log file of a stopped broker, with its checks of indexes."""
 
+import collections
 import os
 import re
 
@@ -25,14 +26,14 @@ def log_files(data_dir):
 
 
 def dump(data_dir):
-    """(complaints, {kind of file: number read}, number of batches)."""
+    """(complaints, {kind of file: number read}, {codec: number of valid batches})."""
     tools, files = KafkaTools(), log_files(data_dir)
-    complaints, batches = [], 0
+    complaints, batches = [], collections.Counter()
     for first in range(0, len(files), FILES_PER_RUN):
         some = files[first : first + FILES_PER_RUN]
-        found, count = _dump_some(tools, some)
+        found, codecs = _dump_some(tools, some)
         complaints += found + _sanity_check(tools, [path for path in some if path.endswith(SANE)])
-        batches += count
+        batches += codecs
     kinds = {kind: sum(path.endswith(kind) for path in files) for kind in DUMPED}
     return complaints, {kind: count for kind, count in kinds.items() if count}, batches
 
@@ -48,7 +49,8 @@ def _dump_some(tools, files):
     output = _run(tools, files, "--deep-iteration")
     complaints = _complaints(output)
     complaints += [f"{path} was not dumped" for path in files if f"Dumping {path}\n" not in output]
-    return complaints, len(re.findall(r"^baseOffset: .*isvalid: true", output, re.MULTILINE))
+    codecs = re.findall(r"^baseOffset: .*compresscodec: (\w+) .*isvalid: true", output, re.MULTILINE)
+    return complaints, collections.Counter(codecs)
 
 
 def _sanity_check(tools, files):

@@ -1,5 +1,6 @@
 """Results of rows: kept as one JSON file per row, printed as markdown tables."""
 
+import contextlib
 import glob
 import json
 import os
@@ -21,7 +22,6 @@ class Report:
 
     def check(self, name, action):
         """Runs `action` as the check `name`; whatever it raises is the failure."""
-        print(f"  {name} ... ", end="", flush=True)
         started = time.monotonic()
         try:
             action()
@@ -32,9 +32,10 @@ class Report:
 
     def note(self, name, result, detail="", seconds=0.0):
         self.checks[name] = {"result": result, "detail": detail, "seconds": round(seconds, 2)}
-        print(f"{result} ({seconds:.1f} s)" if result in (PASS, FAIL) else f"  {name} ... {result}: {detail}", flush=True)
-        if result == FAIL:
-            print("    " + detail.replace("\n", "\n    "), flush=True)
+        if result == PASS:
+            print(f"  {name}: pass ({seconds:.1f} s)", flush=True)
+        else:
+            print(f"  {name}: {result}: " + detail.replace("\n", "\n    "), flush=True)
 
     def fact(self, text):
         self.facts.append(text)
@@ -48,6 +49,12 @@ class Report:
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, f"{self.row}.json"), "w") as file:
             json.dump(self.__dict__, file, indent=1)
+
+
+def forget(folder, row):
+    """Removes an earlier result, so that a row that does not get to its end leaves none."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(folder, f"{row}.json"))
 
 
 def load(folder):

@@ -134,28 +134,30 @@ def node_modules(folder):
     return install(folder, sources, build)
 
 
-def java_classes():
-    """The class path of the Java client program, its jars included."""
-    jars = java_jars("java")
+def java_classes(release=None):
+    """The class path of the Java client program, its jars included, with another `release` of the client library if given."""
+    jars = java_jars("java", release)
     sources = glob.glob(os.path.join(CLIENTS, "java", "*.java"))
 
     def build(target):
         run(["javac", "-cp", jars, "-d", target, *sources])
 
-    classes = install("java-classes", sources + [os.path.join(CLIENTS, "java", "pom.xml")], build)
+    name = f"java-classes-{release}" if release else "java-classes"
+    classes = install(name, sources + [os.path.join(CLIENTS, "java", "pom.xml")], build)
     return os.pathsep.join([classes, jars])
 
 
-def java_jars(folder):
-    """A class path of all that clients/<folder>/pom.xml depends on."""
+def java_jars(folder, release=None):
+    """A class path of all that clients/<folder>/pom.xml depends on, with another kafka.version if given."""
     _need_jdk()
     pom = os.path.join(CLIENTS, folder, "pom.xml")
 
     def build(target):
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
-        run(["mvn", "-q", "-B", "-f", pom, *goal])
+        run(["mvn", "-q", "-B", "-f", pom, *goal, *([f"-Dkafka.version={release}"] if release else [])])
 
-    return os.path.join(install(f"{folder}-jars", [pom], build), "*")
+    name = f"{folder}-jars-{release}" if release else f"{folder}-jars"
+    return os.path.join(install(name, [pom], build), "*")
 
 
 def _need_jdk():

@@ -51,8 +51,8 @@ def aiokafka():
     return [toolchain.python_environment("aiokafka", requirements), os.path.join(PYTHON, "aio.py")]
 
 
-def java():
-    return ["java", "-Xmx512m", "-cp", toolchain.java_classes(), "Client"]
+def java(release=None):
+    return ["java", "-Xmx512m", "-cp", toolchain.java_classes(release), "Client"]
 
 
 def kafkajs():
@@ -86,6 +86,7 @@ CLIENTS = {
     ),
     "aiokafka": (aiokafka, lacks("not in aiokafka 0.14", "incremental alter configs")),
     "java": (java, lacks("removed from the Java client in 4.0", "alter configs")),
+    "java-3.9": (lambda: java("3.9.1"), lacks("not asked of the older Java client", "alter configs")),
     "franz-go": (lambda: [toolchain.go_program("franz-go")], {}),
     "sarama": (lambda: [toolchain.go_program("sarama")], {}),
     "kafkajs": (

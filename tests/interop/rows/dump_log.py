@@ -52,4 +52,7 @@ class DumpLog:
         expect(files.get(".log", 0) > 20, f"only {files} were found in {broker.data_dir}")
         expect(not complaints, f"{len(complaints)} complaints, the first:\n" + "\n".join(complaints[:10]))
         names = ", ".join(f"{count} {kind}" for kind, count in files.items())
-        report.fact(f"read without a complaint: {names}, {batches} batches")
+        for codec in checks.CODECS:
+            expect(batches[codec], f"no batch is stored as {codec}, but {dict(batches)}")
+        counts = ", ".join(f"{batches[codec]} {codec}" for codec in checks.CODECS)
+        report.fact(f"read without a complaint: {names}; batches: {counts}")
