@@ -56,7 +56,7 @@ class Reader {
   /// there. Null fails.
   std::size_t array_length(bool flexible, std::size_t element_size_min) noexcept;
   std::optional<std::size_t> nullable_array_length(bool flexible, std::size_t element_size_min) noexcept;
-  /// The marker in front of a nullable struct: whether the struct follows.
+  /// The marker in front of a nullable struct that is not tagged (there it is a varint): whether the struct follows.
   bool present() noexcept;
 
   /// Narrows the reader to the next `size` bytes until `leave`, which fails unless all of them were taken.

@@ -62,7 +62,7 @@ class Codec:
                 out('out.null_array(flexible);')
                 out.close()
         elif item.is_struct and item.nullable:
-            out(f'out.int8({value} ? 1 : -1);')
+            out(f'out.varint({value} ? 1 : 0);' if item.tag is not None else f'out.int8({value} ? 1 : -1);')
             out(f'if ({value}) encode_struct(*{value}, version, out);')
         elif item.is_struct:
             out(f'encode_struct({value}, version, out);')
@@ -216,7 +216,7 @@ class Codec:
         if item.array:
             self.decode_array(item, value)
         elif item.is_struct and item.nullable:
-            out.open('if (in.present())')
+            out.open('if (in.varint() > 0)' if item.tag is not None else 'if (in.present())')
             out(f'decode_struct(in, version, {value}.emplace());')
             out.turn('else')
             out(f'{value}.reset();')

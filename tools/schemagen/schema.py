@@ -132,7 +132,7 @@ class Parser:
             self.api(schema, code)
             blocks = self.blocks(list(rest))
         elif word in ('data', 'header'):
-            schema.messages.append(self.head(word, code, None))
+            schema.messages.append(self.head(word, code))
             blocks = [(schema.messages[0], list(rest))]
         else:
             self.fail(f'expected api, data or header, found {word}')
@@ -177,7 +177,7 @@ class Parser:
                 self.fail('unstable versions must be A+, inside versions')
             schema.unstable = unstable.first
 
-    def head(self, kind, code, _):
+    def head(self, kind, code):
         match = re.match(r'\w+ (\w+),', code)
         if not match:
             self.fail(f'expected {kind} Name, versions ...')
@@ -303,10 +303,16 @@ class Parser:
 
         def visit(struct):
             for item in struct.fields:
-                if not item.is_struct or item.base in done:
+                if not item.is_struct:
                     continue
                 if item.base not in defined:
                     self.fail(f'unknown type {item.base}', item.line)
+                has = defined[item.base].versions
+                if not has.covers(item.versions):
+                    wanted = f'{item.versions.first}-{item.versions.last}'
+                    self.fail(f'struct {item.base} has no versions {wanted}, only {has.first}-{has.last}', item.line)
+                if item.base in done:
+                    continue
                 if item.base in open_names:
                     self.fail(f'{item.base} contains itself', item.line)
                 open_names.append(item.base)
