@@ -48,7 +48,7 @@ struct BrokerMetrics final : public prometheus::Collectable {
   Counter connections_total;
   Counter connections_rejected_total;
   Counter malformed_frames_total;
-  Gauge request_memory_bytes;
+  PulledGauge request_memory_bytes;
   Counter produced_bytes_total;
   Counter fetched_bytes_total;
   Histogram log_sync_latency;
