@@ -31,9 +31,10 @@ Result<> Log::Recovery::run() {
   if (const auto restored = restore_epochs(); !restored) return restored.error();
   auto& state = *log_.state_;
   if (const auto removed = state.snapshots.remove_stray(base_offsets_); !removed) return removed.error();
+  if (state.snapshots.latest() > log_.log_end_offset()) names_removed_ = true;
   if (const auto removed = state.snapshots.remove_after(log_.log_end_offset()); !removed) return removed.error();
-  if (report_.tail_bytes_cut > 0) {
-    // What was cut must not come back after the next crash, behind what is appended from now on.
+  if (names_removed_) {
+    // What was removed must not come back after the next crash, among what is appended from now on.
     if (const auto synced = log_.fs_.sync_directory(log_.directory_); !synced) return synced.error();
   }
   if (const auto reloaded = log_.reload_producers(); !reloaded) return reloaded.error();
@@ -114,7 +115,8 @@ Result<> Log::Recovery::scan() {
   report_.scanned = true;
   state.changed = true;
   const auto list = state.segments.segments();
-  first_scanned_ = find_floor(list, opening_.recovery_point).value_or(0);
+  // One that ends at the very recovery point was synced while active, its indexes not.
+  first_scanned_ = find_floor(list, opening_.recovery_point - 1).value_or(0);
   for (auto i = first_scanned_; i < list.size(); ++i) {
     const auto end_offset = scan_segment(*list[i]);
     if (!end_offset) return end_offset.error();
@@ -169,6 +171,7 @@ Result<Offset> Log::Recovery::scan_segment(Segment& segment) {
 Result<> Log::Recovery::cut_after(std::size_t index) {
   const auto list = log_.state_->segments.segments();
   for (auto i = index + 1; i < list.size(); ++i) report_.tail_bytes_cut += list[i]->size();
+  names_removed_ = true;
   return log_.drop_segments_from(index + 1);
 }
 

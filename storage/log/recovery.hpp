@@ -37,7 +37,8 @@ class Log::Recovery {
   std::vector<Offset> base_offsets_;        // ascending
   std::vector<EpochStart> scanned_epochs_;  // in the order they were met
   std::size_t first_scanned_ = 0;
-  bool damaged_ = false;  // the last scanned segment had to be cut
+  bool names_removed_ = false;  // of segments or snapshots that lay past the end
+  bool damaged_ = false;        // the last scanned segment had to be cut
 };
 
 }  // namespace sluice::storage

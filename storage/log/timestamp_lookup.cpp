@@ -52,6 +52,25 @@ Result<std::optional<TimestampedOffset>> find_in_segment(Segment& segment, Offse
   }
 }
 
+// Of the batches that reach `from` or beyond: the index may name one that lies wholly below the log start.
+Result<Timestamp> largest_timestamp_from(Segment& segment, Offset from) {
+  if (segment.base_offset() >= from) {
+    const auto largest = segment.largest_timestamp();
+    if (!largest) return largest.error();
+    return largest->timestamp;
+  }
+  const auto position = segment.floor_position(from);
+  if (!position) return position.error();
+  auto largest = kNoTimestamp;
+  HeaderWalker walker{*segment.file(), *position, segment.end().size};
+  while (true) {
+    const auto step = walker.next();
+    if (!step) return step.error();
+    if (!*step) return largest;
+    if ((*step)->header.last_offset() >= from) largest = std::max(largest, (*step)->header.max_timestamp());
+  }
+}
+
 }  // namespace
 
 Result<TimestampedOffset> Log::find_timestamp(Timestamp target) const {
@@ -75,9 +94,9 @@ Result<TimestampedOffset> Log::find_max_timestamp() const {
   auto largest = kNoTimestamp;
   for (const auto& segment : *list) {
     if (segment->end().next_offset <= from) continue;
-    const auto of_segment = segment->largest_timestamp();
+    const auto of_segment = largest_timestamp_from(*segment, from);
     if (!of_segment) return of_segment.error();
-    largest = std::max(largest, of_segment->timestamp);
+    largest = std::max(largest, *of_segment);
   }
   if (largest == kNoTimestamp) return TimestampedOffset{};
   return find_timestamp(largest);

@@ -105,15 +105,11 @@ Result<Offset> Segment::truncate_to(Offset offset) {
   if (!from) return from.error();
   HeaderWalker walker{*file_, *from, size()};
   auto position = *from;
-  auto kept_end = offset;
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
     if (!*step) break;
-    if ((*step)->header.last_offset() >= offset) {
-      kept_end = std::min(offset, (*step)->header.base_offset());
-      break;
-    }
+    if ((*step)->header.last_offset() >= offset) break;
     position = (*step)->end();
   }
   offset_index_.truncate_to(offset);
@@ -122,8 +118,7 @@ Result<Offset> Segment::truncate_to(Offset offset) {
   if (position == 0) first_timestamp_.reset();
   bytes_since_entry_ = 0;
   if (const auto walked = walk_tail(); !walked) return walked.error();
-  publish({position, kept_end}, largest_);
-  return kept_end;
+  return end().next_offset;
 }
 
 Result<> Segment::cut(std::uint32_t size) {
