@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "broker/config/broker_settings.hpp"
 
 namespace sluice::broker {
@@ -32,6 +34,7 @@ struct Services {
   fetch::FetchSessionCache& fetch_sessions;
   ProducerIds& producer_ids;
   metrics::BrokerMetrics& metrics;
+  std::atomic<bool> stopping{false};  ///< answer what waits with what there is
 };
 
 }  // namespace sluice::broker

@@ -181,7 +181,7 @@ class ProduceCall {
     return answer;
   }
 
-  void reject(record::Rejection& rejection, PartitionAnswer& answer) {
+  void reject(record::Rejection rejection, PartitionAnswer& answer) {
     refuse(answer, to_error_code(rejection.reason));
     answer.error_message = std::move(rejection.message);
     for (auto& error : rejection.record_errors) {

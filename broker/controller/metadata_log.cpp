@@ -27,6 +27,13 @@ Result<> replay_batch(const record::BatchView& batch, const MetadataLog::Replay&
   }
 }
 
+/// A synced file is lost with its directory, when nobody synced that and the one above.
+Result<> make_durable(storage::FileSystem& fs, const std::string& directory) {
+  if (auto synced = fs.sync_directory(directory); !synced) return synced;
+  const auto slash = directory.rfind('/');
+  return slash == std::string::npos || slash == 0 ? Result<>{} : fs.sync_directory(directory.substr(0, slash));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<MetadataLog>> MetadataLog::open(storage::FileSystem& fs, const std::string& directory,
@@ -37,6 +44,7 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(storage::FileSystem& fs, 
   storage::RecoveryReport report;
   auto log = storage::Log::open(fs, directory, {}, opening, &report);
   if (!log) return log.error();
+  if (auto durable = make_durable(fs, directory); !durable) return durable.error();
   if (report.tail_bytes_cut != 0) {
     spdlog::warn("metadata log had a torn tail; cut it directory={} bytes={}", directory, report.tail_bytes_cut);
   }

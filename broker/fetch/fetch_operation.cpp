@@ -82,7 +82,8 @@ bool FetchOperation::try_answer(bool time_is_up) {
   if (!respond_) return true;
   auto collected = collect();
   const bool enough = collected.answer_now || collected.bytes >= at_least_zero(limits_.bytes_min);
-  if (!enough && !time_is_up) return false;
+  const bool stopping = services_.stopping.load(std::memory_order_relaxed);
+  if (!enough && !time_is_up && !stopping) return false;
   services_.fetch_sessions.finish(plan_, collected.response);
   stop_watching();
   auto respond = std::move(*respond_);

@@ -78,7 +78,7 @@ struct FetchPlan {
   protocol::ErrorCode error = protocol::ErrorCode::none;  ///< set: answer this and nothing else
   std::int32_t session_id = 0;                            ///< 0: no session
   bool incremental = false;
-  std::vector<FetchTarget> targets;
+  std::vector<FetchTarget> targets{};
 };
 
 /// All fetch sessions of a broker: at most `max.incremental.fetch.session.cache.slots`. When they are taken, a session

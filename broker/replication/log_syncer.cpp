@@ -2,24 +2,30 @@
 
 #include <pthread.h>
 
+#include <chrono>
+
+#include "broker/metrics/broker_metrics.hpp"
 #include "broker/replication/partition.hpp"
 
 namespace sluice::broker::replication {
 
-LogSyncer::LogSyncer(unsigned threads) {
+LogSyncer::LogSyncer(unsigned threads, metrics::BrokerMetrics& metrics) : metrics_(metrics) {
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { run(); });
     pthread_setname_np(threads_.back().native_handle(), "sluice-sync");
   }
 }
 
-LogSyncer::~LogSyncer() {
+LogSyncer::~LogSyncer() { stop(); }
+
+void LogSyncer::stop() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
   wake_.notify_all();
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void LogSyncer::request(const std::shared_ptr<Partition>& partition) {
@@ -46,7 +52,9 @@ void LogSyncer::push(std::shared_ptr<Partition> partition) {
 void LogSyncer::sync(const std::shared_ptr<Partition>& partition) {
   using State = Partition::SyncState;
   partition->sync_state_.exchange(State::running, std::memory_order_seq_cst);
+  const auto started = std::chrono::steady_clock::now();
   partition->sync_now();
+  metrics_.log_sync_latency.observe(std::chrono::steady_clock::now() - started);
   auto expected = State::running;
   if (partition->sync_state_.compare_exchange_strong(expected, State::idle, std::memory_order_acq_rel)) return;
   partition->sync_state_.store(State::queued, std::memory_order_release);

@@ -8,6 +8,10 @@
 #include <thread>
 #include <vector>
 
+namespace sluice::broker::metrics {
+struct BrokerMetrics;
+}
+
 namespace sluice::broker::replication {
 
 class Partition;
@@ -16,19 +20,21 @@ class Partition;
 /// last. A partition is synced by one thread at a time; while that runs, new appends only mark that another is wanted.
 class LogSyncer {
  public:
-  explicit LogSyncer(unsigned threads);
-  ~LogSyncer();  ///< finishes what was requested
+  LogSyncer(unsigned threads, metrics::BrokerMetrics& metrics);
+  ~LogSyncer();  ///< as `stop`
   LogSyncer(const LogSyncer&) = delete;
   LogSyncer& operator=(const LogSyncer&) = delete;
 
   /// Everything appended before the call will be synced, and Partition::sync_now tells when. Cheap; from any thread.
   void request(const std::shared_ptr<Partition>& partition);
+  void stop();  ///< finishes what was requested; idempotent
 
  private:
   void run();
   void push(std::shared_ptr<Partition> partition);
   void sync(const std::shared_ptr<Partition>& partition);
 
+  metrics::BrokerMetrics& metrics_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Partition>> queue_;

@@ -98,6 +98,11 @@ void Partition::watch(Watch& watch) {
   watches_.push_back(watch);
 }
 
+void Partition::wake_watchers() {
+  const std::lock_guard lock{waiting_mutex_};
+  for (auto& watch : watches_) watch.waiter->on_progress();
+}
+
 void Partition::unwatch(Watch& watch) noexcept {
   const std::lock_guard lock{waiting_mutex_};
   if (watch.is_linked()) watches_.erase(watches_.iterator_to(watch));

@@ -82,6 +82,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void when_replicated(Offset end, Acknowledge acknowledge);
 
   void watch(Watch& watch);
+  /// Tells the watchers to look again though nothing moved.
+  void wake_watchers();
   void unwatch(Watch& watch) noexcept;
 
   /// DeleteRecords: `offset` at most the high watermark. Returns the new log start.

@@ -45,10 +45,10 @@ void Connection::finish() {
 
 void Connection::close(const char* reason) {
   if (closed_) return;
+  spdlog::debug("connection={} peer={} closed: {}", info_.id, info_.peer_host, reason);
   closed_ = true;
   idle_timer_.reset();
   shrink_timer_.reset();
-  SPDLOG_DEBUG("connection={} peer={} closed: {}", info_.id, info_.peer_host, reason);
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);

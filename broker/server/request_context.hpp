@@ -13,10 +13,10 @@ struct Services;
 /// What is known of a client beyond one request. Shared by the requests of its connection.
 struct ConnectionInfo {
   std::uint64_t id = 0;
-  std::string listener_name;  ///< decides which advertised endpoint the client is told
-  std::string peer_host;      ///< numeric address
-  std::string software_name;  ///< of ApiVersions v3+, KIP-511
-  std::string software_version;
+  std::string listener_name{};  ///< decides which advertised endpoint the client is told
+  std::string peer_host{};      ///< numeric address
+  std::string software_name{};  ///< of ApiVersions v3+, KIP-511
+  std::string software_version{};
 };
 
 /// One request's surroundings. Lives until its answer is given.

@@ -103,10 +103,10 @@ void Server::accept(Listener& listener, Listener::Socket socket, IoThread& threa
   metrics.connections.add(1);
   metrics.connections_total.add();
   if (settings_.socket_send_buffer_bytes) {
-    socket.set_option(boost::asio::socket_base::send_buffer_size{*settings_.socket_send_buffer_bytes}, error);
+    socket.set_option(boost::asio::socket_base::send_buffer_size(*settings_.socket_send_buffer_bytes), error);
   }
   if (settings_.socket_receive_buffer_bytes) {
-    socket.set_option(boost::asio::socket_base::receive_buffer_size{*settings_.socket_receive_buffer_bytes}, error);
+    socket.set_option(boost::asio::socket_base::receive_buffer_size(*settings_.socket_receive_buffer_bytes), error);
   }
   auto on_closed = [peers = peers_, id, host, &metrics] {
     metrics.connections.add(-1);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/config/broker_settings.hpp"
 #include "broker/server/connection.hpp"
 #include "broker/server/io_thread.hpp"
 #include "broker/server/listener.hpp"

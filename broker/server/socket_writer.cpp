@@ -37,14 +37,13 @@ bool SocketWriter::at_slice() const noexcept {
 
 Result<SocketWriter::Progress> SocketWriter::send(int socket) {
   while (!queue_.empty()) {
-    const auto more = at_slice() ? send_slice(socket) : send_bytes(socket);
-    if (!more) return more.error();
-    if (!*more) return Progress::blocked;
+    const auto progress = at_slice() ? send_slice(socket) : send_bytes(socket);
+    if (!progress || *progress == Progress::blocked) return progress;
   }
   return Progress::drained;
 }
 
-Result<bool> SocketWriter::send_bytes(int socket) {
+Result<SocketWriter::Progress> SocketWriter::send_bytes(int socket) {
   std::array<iovec, kGatheredMax> parts;
   std::size_t count = 0;
   std::size_t total = 0;
@@ -65,10 +64,10 @@ Result<bool> SocketWriter::send_bytes(int socket) {
   const auto sent = taken(::sendmsg(socket, &message, MSG_NOSIGNAL | (slice_follows ? MSG_MORE : 0)));
   if (!sent) return sent.error();
   advance_bytes(*sent);
-  return *sent == total;
+  return *sent == total ? Progress::drained : Progress::blocked;
 }
 
-Result<bool> SocketWriter::send_slice(int socket) {
+Result<SocketWriter::Progress> SocketWriter::send_slice(int socket) {
   const auto& slice = queue_.front().slices[cursor_.slice];
   if (slice.descriptor() < 0) return send_copy(socket, slice);
   auto from = static_cast<off_t>(slice.position + cursor_.slice_sent);
@@ -79,25 +78,25 @@ Result<bool> SocketWriter::send_slice(int socket) {
   const auto sent = taken(count);
   if (!sent) return sent.error();
   cursor_.slice_sent += *sent;
-  if (cursor_.slice_sent < slice.size) return *sent > 0;
+  if (cursor_.slice_sent < slice.size) return *sent > 0 ? Progress::drained : Progress::blocked;
   ++cursor_.slice;
   cursor_.slice_sent = 0;
   drop_finished();
-  return true;
+  return Progress::drained;
 }
 
-Result<bool> SocketWriter::send_copy(int socket, const storage::LogSlice& slice) {
+Result<SocketWriter::Progress> SocketWriter::send_copy(int socket, const storage::LogSlice& slice) {
   std::vector<std::byte> copy(slice.size);
   if (const auto read = slice.read(copy); !read) return read.error();
   const auto sent =
       taken(::send(socket, copy.data() + cursor_.slice_sent, copy.size() - cursor_.slice_sent, MSG_NOSIGNAL));
   if (!sent) return sent.error();
   cursor_.slice_sent += *sent;
-  if (cursor_.slice_sent < slice.size) return false;
+  if (cursor_.slice_sent < slice.size) return Progress::blocked;
   ++cursor_.slice;
   cursor_.slice_sent = 0;
   drop_finished();
-  return true;
+  return Progress::drained;
 }
 
 void SocketWriter::advance_bytes(std::size_t count) {

@@ -12,7 +12,7 @@ namespace sluice::broker {
 /// Sends responses in order over a non-blocking socket: memory by gathered writes, file ranges by sendfile.
 class SocketWriter {
  public:
-  enum class Progress { drained, blocked };
+  enum class Progress { drained, blocked };  ///< blocked: the socket takes no more for now
 
   void add(OutgoingResponse response) { queue_.push_back(std::move(response)); }
   bool idle() const noexcept { return queue_.empty(); }
@@ -31,9 +31,9 @@ class SocketWriter {
     std::size_t slice_sent = 0;
   };
 
-  Result<bool> send_bytes(int socket);  ///< false: the socket is full
-  Result<bool> send_slice(int socket);
-  Result<bool> send_copy(int socket, const storage::LogSlice& slice);
+  Result<Progress> send_bytes(int socket);
+  Result<Progress> send_slice(int socket);
+  Result<Progress> send_copy(int socket, const storage::LogSlice& slice);
   bool at_slice() const noexcept;
   void advance_bytes(std::size_t count);
   void drop_finished();

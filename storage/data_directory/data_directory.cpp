@@ -44,9 +44,11 @@ Result<> DataDirectory::claim(const MetaProperties& meta) {
 
 Result<bool> DataDirectory::take_clean_shutdown() {
   const auto mark = read_clean_shutdown(*fs_, path_);
-  if (!mark) return mark.error();
+  if (!mark) return {boost::system::in_place_error, mark.error()};
   if (!*mark) return false;
-  if (const auto removed = remove_clean_shutdown(*fs_, path_); !removed) return removed.error();
+  if (const auto removed = remove_clean_shutdown(*fs_, path_); !removed) {
+    return {boost::system::in_place_error, removed.error()};
+  }
   return true;
 }
 
@@ -86,7 +88,8 @@ Result<std::vector<std::string>> DataDirectory::retired() const {
 
 std::string retired_name(const TopicPartition& partition) {
   std::string hex;
-  for (const auto byte : Uuid::random().bytes()) hex += fmt::format("{:02x}", byte);
+  const auto id = Uuid::random();
+  for (const auto byte : id.bytes()) hex += fmt::format("{:02x}", byte);
   return fmt::format("{}.{}{}", partition.to_string(), hex, kRetiredSuffix);
 }
 

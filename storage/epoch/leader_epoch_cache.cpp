@@ -49,4 +49,10 @@ EpochEnd LeaderEpochCache::end_of(LeaderEpoch leader_epoch, Offset log_end_offse
   return {std::prev(later)->leader_epoch, later->start_offset};
 }
 
+LeaderEpoch LeaderEpochCache::epoch_at(Offset offset) const {
+  const auto after = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const EpochStart& entry) { return entry.start_offset > offset; });
+  return after == entries_.begin() ? kNoLeaderEpoch : std::prev(after)->leader_epoch;
+}
+
 }  // namespace sluice::storage

@@ -40,6 +40,9 @@ class LeaderEpochCache {
   /// before the earliest answers {asked, start of the earliest}, as in Kafka.
   EpochEnd end_of(LeaderEpoch leader_epoch, Offset log_end_offset) const;
 
+  /// The epoch in which `offset` was, or would be, written; kNoLeaderEpoch before the earliest.
+  LeaderEpoch epoch_at(Offset offset) const;
+
   const std::vector<EpochStart>& entries() const noexcept { return entries_; }
 
  private:

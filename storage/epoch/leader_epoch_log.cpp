@@ -61,6 +61,11 @@ EpochEnd LeaderEpochLog::end_of(LeaderEpoch leader_epoch, Offset log_end_offset)
   return cache_.end_of(leader_epoch, log_end_offset);
 }
 
+LeaderEpoch LeaderEpochLog::epoch_at(Offset offset) const {
+  const std::lock_guard lock{mutex_};
+  return cache_.epoch_at(offset);
+}
+
 std::vector<EpochStart> LeaderEpochLog::entries() const {
   const std::lock_guard lock{mutex_};
   return cache_.entries();

@@ -29,6 +29,7 @@ class LeaderEpochLog {
 
   LeaderEpoch latest() const;
   EpochEnd end_of(LeaderEpoch leader_epoch, Offset log_end_offset) const;
+  LeaderEpoch epoch_at(Offset offset) const;
   std::vector<EpochStart> entries() const;
 
  private:

@@ -27,6 +27,8 @@ EpochEnd Log::end_of_epoch(LeaderEpoch leader_epoch) const {
   return state_->epochs.end_of(leader_epoch, log_end_offset());
 }
 
+LeaderEpoch Log::leader_epoch_at(Offset offset) const { return state_->epochs.epoch_at(offset); }
+
 std::vector<EpochStart> Log::leader_epochs() const { return state_->epochs.entries(); }
 
 std::optional<Offset> Log::first_open_transaction() const {

@@ -1,0 +1,269 @@
+#include "broker/broker.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <thread>
+
+#include "broker/admin/admin_server.hpp"
+#include "broker/admin/standard_routes.hpp"
+#include "broker/api/registry.hpp"
+#include "broker/controller/local_controller_driver.hpp"
+#include "broker/controller/metadata_image.hpp"
+#include "broker/controller/metadata_log.hpp"
+#include "broker/fetch/fetch_session.hpp"
+#include "broker/housekeeping.hpp"
+#include "broker/metrics/broker_metrics.hpp"
+#include "broker/metrics/exposition.hpp"
+#include "broker/metrics/process_metrics.hpp"
+#include "broker/producer_ids.hpp"
+#include "broker/replication/log_syncer.hpp"
+#include "broker/replication/partition_table.hpp"
+#include "broker/run_all.hpp"
+#include "broker/server/blocking_pool.hpp"
+#include "broker/server/server.hpp"
+#include "broker/services.hpp"
+#include "broker/thread_pulse.hpp"
+#include "broker/wall_clock.hpp"
+#include "storage/log_manager.hpp"
+
+namespace sluice::broker {
+namespace {
+
+using controller::MetadataDelta;
+using controller::MetadataImage;
+
+std::vector<metrics::NumberName> api_names() {
+  std::vector<metrics::NumberName> names;
+  for (const auto& entry : api::entries()) names.emplace_back(static_cast<std::int16_t>(entry.key), entry.name);
+  return names;
+}
+
+std::vector<metrics::NumberName> error_names() {
+  std::vector<metrics::NumberName> names;
+  const auto max = static_cast<int>(protocol::kErrorCodeMax);
+  for (int code = static_cast<int>(protocol::kErrorCodeMin); code <= max; ++code) {
+    names.emplace_back(static_cast<std::int16_t>(code), protocol::name(static_cast<protocol::ErrorCode>(code)));
+  }
+  return names;
+}
+
+}  // namespace
+
+struct Broker::Parts {
+  explicit Parts(config::LoadedConfig given)
+      : loaded(std::move(given)),
+        config(std::make_shared<const config::BrokerConfig>(loaded.config)),
+        settings(loaded.settings),
+        metrics(std::make_shared<metrics::BrokerMetrics>(api_names(), error_names(), SLUICE_VERSION)),
+        server(settings),
+        metadata_pool(1, "sluice-metadata") {}
+
+  bool open_data_directories();
+  bool open_metadata();
+  void open_logs();
+  bool open_admin();
+  void start_housekeeping();
+  void stop();
+  controller::BrokerImage registration() const;
+
+  config::LoadedConfig loaded;
+  std::shared_ptr<const config::BrokerConfig> config;
+  const config::BrokerSettings& settings;
+  std::shared_ptr<metrics::BrokerMetrics> metrics;
+  metrics::Exposition exposition;
+  admin::Readiness readiness;
+  admin::Liveness liveness{std::chrono::seconds{10}};
+
+  std::unique_ptr<storage::LogManager> logs;
+  std::unique_ptr<replication::LogSyncer> syncer;
+  std::unique_ptr<replication::PartitionTable> partitions;
+  std::unique_ptr<controller::LocalControllerDriver> controller;
+  std::unique_ptr<ProducerIds> producer_ids;
+  std::unique_ptr<fetch::FetchSessionCache> fetch_sessions;
+  std::unique_ptr<Services> services;
+  Server server;
+  BlockingPool metadata_pool;
+  std::unique_ptr<ThreadPulse> pulse;
+  std::unique_ptr<admin::AdminServer> admin_server;
+  Housekeeping housekeeping;
+  bool started = false;
+  bool stopped = false;
+};
+
+bool Broker::Parts::open_data_directories() {
+  auto opened = storage::LogManager::open(storage::posix_file_system(), settings.log_dirs,
+                                          {.cluster_id = {}, .node_id = settings.node_id});
+  if (!opened) {
+    spdlog::critical("can't use log.dirs: {}", opened.error().message());
+    return false;
+  }
+  logs = std::move(*opened);
+  return true;
+}
+
+controller::BrokerImage Broker::Parts::registration() const {
+  controller::BrokerImage self;
+  self.id = settings.node_id;
+  if (!settings.rack.empty()) self.rack = settings.rack;
+  for (const auto& listener : settings.listeners) {
+    const auto& advertised = settings.advertised_listeners.at(listener.name);
+    self.endpoints.push_back({.listener_name = listener.name,
+                              .host = advertised.host,
+                              .port = advertised.port != 0 ? advertised.port : server.port_of(listener.name),
+                              .security_protocol = std::string{to_string(listener.security_protocol)}});
+  }
+  return self;
+}
+
+bool Broker::Parts::open_metadata() {
+  auto opened = controller::LocalControllerDriver::open(
+      storage::posix_file_system(),
+      {.directory = storage::join_path(settings.log_dirs.front(), controller::kMetadataLogDirectory),
+       .cluster_id = logs->cluster_id(),
+       .self = registration(),
+       .config = config,
+       .now = wall_clock_now},
+      [this](std::function<void()> task) { metadata_pool.post(std::move(task)); });
+  if (!opened) {
+    spdlog::critical("can't open the metadata log: {}", opened.error().message());
+    return false;
+  }
+  controller = std::move(*opened);
+  return true;
+}
+
+void Broker::Parts::open_logs() {
+  syncer = std::make_unique<replication::LogSyncer>(static_cast<unsigned>(settings.sync_threads), *metrics);
+  partitions = std::make_unique<replication::PartitionTable>(*logs, *syncer, *config, settings.node_id);
+  const auto image = controller->image();
+  const auto options_for = [&](const TopicPartition& name) -> std::optional<storage::LogOptions> {
+    const auto* topic = image->find_topic(name.topic);
+    if (topic == nullptr || topic->find_partition(name.partition) == nullptr) return std::nullopt;
+    return partitions->log_options(config::resolve(*config, topic->configs));
+  };
+  const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir) * settings.log_dirs.size();
+  const auto recovered =
+      logs->load_all(options_for, wall_clock_now(), [&](auto jobs) { run_all(std::move(jobs), threads); });
+  std::uint64_t scanned = 0;
+  std::uint64_t cut = 0;
+  for (const auto& found : recovered) {
+    scanned += found.report.bytes_scanned;
+    cut += found.report.tail_bytes_cut;
+    if (found.error) spdlog::error("partition={} not opened: {}", found.partition.to_string(), found.error.message());
+    if (found.report.tail_bytes_cut > 0) {
+      spdlog::warn("partition={} torn_tail_bytes_cut={}", found.partition.to_string(), found.report.tail_bytes_cut);
+    }
+  }
+  spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={}", recovered.size(),
+               logs->clean_shutdown_found(), scanned, cut);
+  controller->subscribe([this](const MetadataImage&, const std::shared_ptr<const MetadataImage>&,
+                               const MetadataDelta& delta) { partitions->apply(delta, wall_clock_now()); });
+}
+
+bool Broker::Parts::open_admin() {
+  exposition.add(metrics);
+  exposition.add(std::make_shared<metrics::ProcessMetrics>());
+  metrics->partitions.pull_from([this] { return static_cast<double>(partitions->count()); });
+  metrics->log_size_bytes.pull_from([this] {
+    double bytes = 0;
+    partitions->for_each([&](const auto& partition) { bytes += static_cast<double>(partition->log().size_bytes()); });
+    return bytes;
+  });
+  metrics->request_memory_bytes.pull_from([this] { return static_cast<double>(server.memory().in_use()); });
+  if (!settings.admin_listener) return true;
+  const auto& wanted = *settings.admin_listener;
+  admin_server = std::make_unique<admin::AdminServer>(admin::AdminOptions{.host = wanted.host, .port = wanted.port});
+  add_standard_routes(admin_server->routes(), liveness, readiness, exposition);
+  if (const auto port = admin_server->start(); port) {
+    spdlog::info("admin page on http://{}:{}/", wanted.host, *port);
+  } else if (wanted.required) {
+    spdlog::critical("sluice.admin.listener {}:{} can't be opened: {}", wanted.host, wanted.port, port.error().message());
+    return false;
+  } else {
+    spdlog::warn("no admin page: {}:{} can't be opened: {}", wanted.host, wanted.port, port.error().message());
+  }
+  return true;
+}
+
+void Broker::Parts::start_housekeeping() {
+  housekeeping.every(settings.log_flush_offset_checkpoint_interval_ms, [this] {
+    if (const auto done = logs->checkpoint(partitions->high_watermarks()); !done) {
+      spdlog::error("checkpoints can't be written: {}", done.error().message());
+    }
+  });
+  housekeeping.every(std::chrono::seconds{10}, [this] {
+    const auto now = wall_clock_now();
+    logs->remove_retired(now, config::resolve(*config, {}).file_delete_delay_ms);
+    partitions->for_each([&](const auto& partition) {
+      if (const auto rolled = partition->log().roll_if_due(now); !rolled) {
+        spdlog::error("partition={} can't roll: {}", partition->name().to_string(), rolled.error().message());
+      }
+    });
+  });
+  housekeeping.start();
+}
+
+void Broker::Parts::stop() {
+  if (stopped) return;
+  stopped = true;
+  readiness.set_not_ready("stopping");
+  housekeeping.stop();
+  if (started) {
+    services->stopping.store(true);
+    partitions->for_each([](const auto& partition) { partition->wake_watchers(); });
+    server.finish(settings.shutdown_timeout_ms);
+    pulse->stop();
+  }
+  server.stop_threads();
+  metadata_pool.finish();
+  if (controller) {
+    if (const auto closed = controller->close(); !closed) {
+      spdlog::error("the metadata log did not close: {}", closed.error().message());
+    }
+  }
+  if (partitions) {
+    const auto high_watermarks = partitions->high_watermarks();
+    const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir);
+    syncer->stop();
+    const auto closed = logs->close(high_watermarks, [&](auto jobs) { run_all(std::move(jobs), threads); });
+    if (!closed) spdlog::error("no clean shutdown, logs will be checked at the next start: {}", closed.error().message());
+  }
+  if (admin_server) admin_server->stop();
+}
+
+Broker::Broker(config::LoadedConfig loaded) : parts_(std::make_unique<Parts>(std::move(loaded))) {}
+
+Broker::~Broker() { stop(); }
+
+bool Broker::start() {
+  auto& parts = *parts_;
+  if (!parts.open_data_directories()) return false;
+  if (!parts.server.open_listeners()) return false;
+  if (!parts.open_metadata()) return false;
+  parts.open_logs();
+  parts.producer_ids = std::make_unique<ProducerIds>(*parts.controller, parts.settings.node_id);
+  parts.fetch_sessions = std::make_unique<fetch::FetchSessionCache>(
+      static_cast<std::size_t>(parts.settings.max_incremental_fetch_session_cache_slots));
+  parts.services.reset(new Services{.settings = parts.settings,
+                                    .config = *parts.config,
+                                    .controller = *parts.controller,
+                                    .images = *parts.controller,
+                                    .partitions = *parts.partitions,
+                                    .fetch_sessions = *parts.fetch_sessions,
+                                    .producer_ids = *parts.producer_ids,
+                                    .metrics = *parts.metrics});
+  if (!parts.open_admin()) return false;
+  parts.server.start(*parts.services);
+  parts.pulse = std::make_unique<ThreadPulse>(parts.server.threads(), parts.liveness, parts.metrics->event_loop_lag);
+  parts.start_housekeeping();
+  parts.started = true;
+  parts.readiness.set_ready();
+  return true;
+}
+
+void Broker::stop() { parts_->stop(); }
+
+std::uint16_t Broker::port_of(const std::string& listener_name) const { return parts_->server.port_of(listener_name); }
+
+}  // namespace sluice::broker
