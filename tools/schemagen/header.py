@@ -1,7 +1,11 @@
 """Writes the message headers: plain structs with defaults and equality, and the facts of the API."""
 
+import textwrap
+
 from codec import Codec
 from cpp import GENERATED, Lines, field_type, initialiser
+
+COLUMNS = 120
 
 
 def struct_definition(out, message, struct, nested=()):
@@ -17,8 +21,13 @@ def struct_definition(out, message, struct, nested=()):
         struct_definition(out, message, inner)
         out()
     for item in struct.fields:
-        comment = f'  ///< {item.comment}' if item.comment else ''
-        out(f'{field_type(item)} {item.name}{initialiser(item)};{comment}')
+        line = f'{field_type(item)} {item.name}{initialiser(item)};'
+        if item.comment and 2 * out.depth + len(line) + len(item.comment) + 7 > COLUMNS:
+            for part in textwrap.wrap(item.comment, COLUMNS - 4 - 2 * out.depth):
+                out(f'/// {part}')
+        elif item.comment:
+            line += f'  ///< {item.comment}'
+        out(line)
     if Codec(message).is_flexible(struct):
         out('UnknownTaggedFields unknown_tags{};')
     if struct.fields:

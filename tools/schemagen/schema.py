@@ -215,8 +215,10 @@ class Parser:
         stack = [message.body]      # the struct of each depth
         defined = {}
         may_nest = None             # the field of the line before, if it may define its struct
+        above = []                  # comments in lines of their own
         for self.number, code, comment in lines:
             if not code:
+                above = above + [comment] if comment else []
                 continue
             indent = len(code) - len(code.lstrip())
             depth = indent // 2 - outer
@@ -232,7 +234,8 @@ class Parser:
                 stack.append(self.define(defined, words[1], message.versions))
                 may_nest = None
                 continue
-            item = self.field(code.strip(), stack[-1], message, comment)
+            item = self.field(code.strip(), stack[-1], message, ' '.join([*above, comment]).strip())
+            above = []
             stack[-1].fields.append(item)
             may_nest = item if item.is_struct else None
         self.check(message, defined)
