@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "broker/api/handler.hpp"
+#include "broker/config/broker_config.hpp"
+#include "broker/controller/controller.hpp"
+#include "broker/services.hpp"
+#include "tests/support/fake_cluster_state.hpp"
+
+namespace sluice::test {
+
+/// A FakeCluster behind the interfaces that handlers see; every change is durable and applied at once.
+class FakeController final : public broker::controller::Controller, public broker::controller::ImageSource {
+ public:
+  explicit FakeController(FakeCluster& cluster) : cluster_(cluster) {}
+
+  std::shared_ptr<const broker::controller::MetadataImage> image() const override {
+    return std::make_shared<const broker::controller::MetadataImage>(cluster_.state.image());
+  }
+  template <class T>
+  using Answer = broker::controller::Answer<T>;
+  void create_topics(protocol::CreateTopicsRequest request, Answer<protocol::CreateTopicsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+  void delete_topics(protocol::DeleteTopicsRequest request, Answer<protocol::DeleteTopicsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+  void create_partitions(protocol::CreatePartitionsRequest request,
+                         Answer<protocol::CreatePartitionsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+  void alter_configs(protocol::AlterConfigsRequest request, Answer<protocol::AlterConfigsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+  void incremental_alter_configs(protocol::IncrementalAlterConfigsRequest request,
+                                 Answer<protocol::IncrementalAlterConfigsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+  void allocate_producer_ids(protocol::AllocateProducerIdsRequest request,
+                             Answer<protocol::AllocateProducerIdsResponse> answer) override {
+    answer(cluster_.handle(request));
+  }
+
+ private:
+  FakeCluster& cluster_;
+};
+
+/// A broker for handlers that need only settings and metadata.
+struct FakeBroker {
+  explicit FakeBroker(std::int32_t brokers = 1) : cluster(brokers) {}
+
+  /// What the handler of `Api` answers at once; nullopt when it gave no answer.
+  template <class Api>
+  std::optional<typename Api::Response> ask(typename Api::Request request, std::int16_t version = Api::versions.max) {
+    broker::RequestContext context{.services = services,
+                                   .connection = connection,
+                                   .io_thread = unused<broker::IoThread>(),
+                                   .api_key = Api::key,
+                                   .api_version = version};
+    std::optional<typename Api::Response> answer;
+    broker::api::handle<Api>(request, context,
+                             broker::Respond<typename Api::Response>{std::make_unique<Sink<Api>>(context, answer)});
+    return answer;
+  }
+
+  FakeCluster cluster;
+  FakeController controller{cluster};
+  broker::config::BrokerSettings settings;
+  broker::config::BrokerConfig config;
+  broker::ConnectionInfo connection{
+      .id = 1, .listener_name = "PLAINTEXT", .peer_host = "127.0.0.1", .software_name = {}, .software_version = {}};
+
+ private:
+  template <class Api>
+  struct Sink final : broker::ResponseSink {
+    Sink(broker::RequestContext& given, std::optional<typename Api::Response>& into) : of(given), answered(into) {}
+    broker::RequestContext& context() noexcept override { return of; }
+    void answer(const void* message, std::vector<storage::LogSlice>) override {
+      answered = *static_cast<const typename Api::Response*>(message);
+    }
+    void answer_nothing() override {}
+    void abandon() override {}
+
+    broker::RequestContext& of;
+    std::optional<typename Api::Response>& answered;
+  };
+
+  /// A part that the handler under test never touches.
+  template <class Part>
+  Part& unused() {
+    return *reinterpret_cast<Part*>(nothing_);
+  }
+  alignas(std::max_align_t) std::byte nothing_[64]{};
+  broker::Services services{.settings = settings,
+                            .config = config,
+                            .controller = controller,
+                            .images = controller,
+                            .partitions = unused<broker::replication::PartitionTable>(),
+                            .fetch_sessions = unused<broker::fetch::FetchSessionCache>(),
+                            .producer_ids = unused<broker::ProducerIds>(),
+                            .metrics = unused<broker::metrics::BrokerMetrics>()};
+};
+
+}  // namespace sluice::test
