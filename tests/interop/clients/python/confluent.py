@@ -29,6 +29,10 @@ class Confluent:
             raise KafkaException(found.topics[topic].error)
         return {"brokers": len(found.brokers), "partitions": sorted(found.topics[topic].partitions)}
 
+    def topics(self):
+        """All names. Unlike `metadata`, which names a topic, this cannot create one."""
+        return {"topics": sorted(self.admin.list_topics(timeout=TIMEOUT).topics)}
+
     def describe_cluster(self):
         cluster = self.admin.describe_cluster().result(TIMEOUT)
         ids = [node.id for node in cluster.nodes]
