@@ -1,8 +1,7 @@
 #include "broker/broker.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <atomic>
+#include <spdlog/spdlog.h>
 #include <thread>
 
 #include "broker/admin/admin_server.hpp"
@@ -10,7 +9,7 @@
 #include "broker/api/registry.hpp"
 #include "broker/controller/local_controller_driver.hpp"
 #include "broker/controller/metadata_image.hpp"
-#include "broker/controller/metadata_log.hpp"
+#include "broker/controller/metadata_log_driver.hpp"
 #include "broker/fetch/fetch_session.hpp"
 #include "broker/housekeeping.hpp"
 #include "broker/metrics/broker_metrics.hpp"
@@ -178,7 +177,8 @@ bool Broker::Parts::open_admin() {
   if (const auto port = admin_server->start(); port) {
     spdlog::info("admin page on http://{}:{}/", wanted.host, *port);
   } else if (wanted.required) {
-    spdlog::critical("sluice.admin.listener {}:{} can't be opened: {}", wanted.host, wanted.port, port.error().message());
+    spdlog::critical("sluice.admin.listener {}:{} can't be opened: {}", wanted.host, wanted.port,
+                     port.error().message());
     return false;
   } else {
     spdlog::warn("no admin page: {}:{} can't be opened: {}", wanted.host, wanted.port, port.error().message());
@@ -227,7 +227,8 @@ void Broker::Parts::stop() {
     const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir);
     syncer->stop();
     const auto closed = logs->close(high_watermarks, [&](auto jobs) { run_all(std::move(jobs), threads); });
-    if (!closed) spdlog::error("no clean shutdown, logs will be checked at the next start: {}", closed.error().message());
+    if (!closed)
+      spdlog::error("no clean shutdown, logs will be checked at the next start: {}", closed.error().message());
   }
   if (admin_server) admin_server->stop();
 }

@@ -26,7 +26,8 @@ void Housekeeping::stop() {
 void Housekeeping::run() {
   std::unique_lock lock{mutex_};
   while (!stopping_) {
-    auto& next = *std::min_element(jobs_.begin(), jobs_.end(), [](const Job& a, const Job& b) { return a.due < b.due; });
+    auto& next =
+        *std::min_element(jobs_.begin(), jobs_.end(), [](const Job& a, const Job& b) { return a.due < b.due; });
     if (wake_.wait_until(lock, next.due, [this] { return stopping_; })) return;
     lock.unlock();
     next.work();

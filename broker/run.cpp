@@ -1,10 +1,9 @@
+#include <csignal>
 #include <pthread.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <thread>
+#include <unistd.h>
 
 #include "broker/broker.hpp"
 

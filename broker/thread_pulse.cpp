@@ -1,7 +1,6 @@
 #include "broker/thread_pulse.hpp"
 
 #include <fmt/format.h>
-
 #include <future>
 
 namespace sluice::broker {

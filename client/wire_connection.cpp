@@ -1,14 +1,13 @@
 #include "client/wire_connection.hpp"
 
+#include <cerrno>
+#include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <memory>
 #include <utility>
 
 #include "protocol/messages/request_header.hpp"

@@ -71,8 +71,8 @@ class WireConnection {
 
   int socket_ = -1;
   std::string client_id_ = "sluice";
-  std::int32_t sent_ = 0;       // correlation id of the last request
-  std::int32_t answered_ = 0;   // and of the last answer: they come in order
+  std::int32_t sent_ = 0;      // correlation id of the last request
+  std::int32_t answered_ = 0;  // and of the last answer: they come in order
   std::vector<std::byte> received_;
 };
 

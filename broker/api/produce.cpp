@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 
+#include "broker/api/awaited_produce.hpp"
 #include "broker/api/error_map.hpp"
 #include "broker/api/handler.hpp"
 #include "broker/api/produce_rules.hpp"
@@ -26,70 +26,6 @@ using replication::Partition;
 using PartitionAnswer = ProduceResponse::PartitionProduceResponse;
 
 constexpr std::int16_t kAcksAll = -1;
-
-/// The answer of an acks=all request while its records are on their way to being safe. On the connection's thread,
-/// except for `acknowledged`.
-class AwaitedProduce : public std::enable_shared_from_this<AwaitedProduce> {
- public:
-  AwaitedProduce(ProduceResponse response, Respond<ProduceResponse> respond, IoThread& thread)
-      : response_(std::move(response)), respond_(std::move(respond)), thread_(thread) {}
-
-  struct Appended {
-    std::shared_ptr<Partition> partition;
-    std::size_t topic;  // where its answer is in the response
-    std::size_t index;
-    Offset end;
-  };
-
-  void start(std::vector<Appended> appended, std::chrono::milliseconds timeout) {
-    outcomes_.assign(appended.size(), ErrorCode::request_timed_out);
-    places_ = std::move(appended);
-    open_ = places_.size();
-    deadline_ = thread_.after(timeout, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->answer();
-    });
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-      places_[i].partition->when_replicated(
-          places_[i].end, [self = shared_from_this(), i](ErrorCode outcome) { self->acknowledged(i, outcome); });
-    }
-  }
-
- private:
-  void acknowledged(std::size_t place, ErrorCode outcome) {
-    {
-      const std::lock_guard lock{mutex_};
-      outcomes_[place] = outcome;
-      if (--open_ > 0) return;
-    }
-    thread_.run_or_post([self = shared_from_this()] { self->answer(); });
-  }
-
-  void answer() {
-    if (!respond_) return;
-    {
-      const std::lock_guard lock{mutex_};
-      for (std::size_t i = 0; i < places_.size(); ++i) {
-        auto& partition = response_.responses[places_[i].topic].partition_responses[places_[i].index];
-        if (outcomes_[i] == ErrorCode::none) continue;
-        partition.error_code = outcomes_[i];
-        partition.base_offset = kNoOffset;
-      }
-    }
-    auto respond = std::move(*respond_);
-    respond_.reset();
-    respond(response_);
-    const auto timer = std::move(deadline_);
-  }
-
-  ProduceResponse response_;
-  std::optional<Respond<ProduceResponse>> respond_;  // empty once answered
-  IoThread& thread_;
-  std::vector<Appended> places_;
-  std::unique_ptr<Timer> deadline_;
-  std::mutex mutex_;  // of the two below
-  std::vector<ErrorCode> outcomes_;
-  std::size_t open_ = 0;
-};
 
 /// One Produce request while it is appended.
 class ProduceCall {

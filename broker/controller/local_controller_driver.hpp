@@ -9,7 +9,7 @@
 
 #include "broker/controller/cluster_state.hpp"
 #include "broker/controller/controller.hpp"
-#include "broker/controller/metadata_log.hpp"
+#include "broker/controller/metadata_log_driver.hpp"
 #include "protocol/base/result.hpp"
 
 namespace sluice::broker::controller {

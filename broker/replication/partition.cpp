@@ -109,7 +109,7 @@ void Partition::unwatch(Watch& watch) noexcept {
 }
 
 Result<Offset> Partition::delete_records_before(Offset offset) {
-  if (offset > high_watermark()) return make_error_code(storage::Errc::offset_out_of_range);
+  if (offset < Offset{0} || offset > high_watermark()) return make_error_code(storage::Errc::offset_out_of_range);
   if (const auto moved = log_->advance_log_start(offset); !moved) return moved.error();
   return log_start_offset();
 }

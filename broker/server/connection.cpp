@@ -52,6 +52,8 @@ void Connection::close(const char* reason) {
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
+  // A request that waits, a long poll say, may keep this object for long; the connection is gone now.
+  if (on_closed_) std::exchange(on_closed_, nullptr)();
 }
 
 void Connection::malformed(const char* what) {
@@ -64,8 +66,7 @@ void Connection::malformed(const char* what) {
 // --- requests in ---
 
 void Connection::read() {
-  if (closed_ || finishing_ || reading_ || waiting_memory_) return;
-  if (responses_.open_count() >= limits_.open_requests_max) return;  // resumed when an answer leaves
+  if (closed_ || reading_ || waiting_memory_ || !takes_requests()) return;  // resumed when answers leave
   const auto room = buffer_.room();
   reading_ = true;
   socket_.async_read_some(
@@ -88,7 +89,7 @@ void Connection::on_read(boost::system::error_code error, std::size_t count) {
 
 void Connection::handle_frames() {
   handling_ = true;
-  while (!closed_ && !finishing_ && responses_.open_count() < limits_.open_requests_max) {
+  while (!closed_ && takes_requests()) {
     const auto next = buffer_.next();
     if (next.status == ReceiveBuffer::Status::incomplete) break;
     if (next.status == ReceiveBuffer::Status::bad_size) return malformed("frame size is not positive");
@@ -99,7 +100,14 @@ void Connection::handle_frames() {
   }
   handling_ = false;
   flush();
-  if (!closed_ && make_room()) read();
+  if (closed_ || !takes_requests() || !make_room()) return;
+  if (buffer_.grown_by() > 0) shrink_when_quiet();
+  read();
+}
+
+void Connection::go_on() {
+  // Frames that had to wait lie in the buffer already.
+  if (!closed_ && !reading_ && !waiting_memory_) handle_frames();
 }
 
 bool Connection::handle_frame(MutableBytes frame) {
@@ -118,7 +126,7 @@ bool Connection::make_room() {
       const auto self = weak.lock();
       if (!self || self->closed_) return;
       self->waiting_memory_ = false;
-      if (self->make_room()) self->read();
+      self->handle_frames();
     });
   };
   if (!memory_.acquire(wanted, std::move(retry))) {
@@ -127,7 +135,6 @@ bool Connection::make_room() {
   }
   buffer_.grow();
   large_frame_seen_ = true;
-  shrink_when_quiet();
   return true;
 }
 
@@ -138,11 +145,11 @@ void Connection::shrink_when_quiet() {
     if (!self) return;
     const auto timer = std::move(self->shrink_timer_);
     const bool quiet = !std::exchange(self->large_frame_seen_, false) && self->buffer_.empty();
-    if (quiet && self->reading_) {
+    if (quiet && self->reading_ && !self->writing_) {  // cancelling would end a wait for writing too
       // The pending read points into the block, which can only be exchanged between reads: on_read does it.
       boost::system::error_code ignored;
       self->socket_.cancel(ignored);
-    } else if (quiet) {
+    } else if (quiet && !self->reading_) {
       self->memory_.release(self->buffer_.shrink());
     } else {
       self->shrink_when_quiet();
@@ -164,8 +171,7 @@ void Connection::filled(ResponseQueue::Slot slot, std::optional<OutgoingResponse
   responses_.drain([this](OutgoingResponse ready) { writer_.add(std::move(ready)); });
   if (handling_ || closed_) return;
   flush();
-  // Frames that had to wait for open requests to be answered lie in the buffer already.
-  if (!closed_ && !reading_ && !waiting_memory_) handle_frames();
+  go_on();
 }
 
 void Connection::abandon(ResponseQueue::Slot) {
@@ -187,6 +193,7 @@ void Connection::wait_writable() {
     if (error) return self->close("write failed");
     self->last_activity_ = std::chrono::steady_clock::now();
     self->flush();
+    self->go_on();
   });
 }
 

@@ -51,6 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read();
   void on_read(boost::system::error_code error, std::size_t count);
   void handle_frames();
+  void go_on();
   bool handle_frame(MutableBytes frame);
   bool make_room();
   void filled(ResponseQueue::Slot slot, std::optional<OutgoingResponse> response);
@@ -59,6 +60,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void watch_idle();
   void shrink_when_quiet();
   void malformed(const char* what);
+  /// Not while the client leaves answers unread, or what it asks for would pile up here without bound.
+  bool takes_requests() const noexcept {
+    return !finishing_ && !writing_ && responses_.open_count() < limits_.open_requests_max;
+  }
   bool done() const noexcept { return finishing_ && responses_.open_count() == 0 && writer_.idle(); }
 
   Socket socket_;

@@ -66,6 +66,7 @@ void ReceiveBuffer::release() noexcept {
 
 std::size_t ReceiveBuffer::growth_wanted() const noexcept {
   const auto frame = front_frame_size();
+  if (frame > kPrefix + frame_bytes_max_) return 0;  // refused by `next`, never received
   return frame > capacity_ ? frame - capacity_ : 0;
 }
 

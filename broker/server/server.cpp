@@ -19,9 +19,9 @@ struct Server::Peers {
   bool admit(std::uint64_t id, const std::string& host, int max, int max_per_host) {
     const std::lock_guard lock{mutex};
     if (static_cast<int>(connections.size()) >= max) return false;
-    auto& of_host = per_host[host];
-    if (of_host >= max_per_host) return false;
-    ++of_host;
+    const auto of_host = per_host.find(host);
+    if ((of_host == per_host.end() ? 0 : of_host->second) >= max_per_host) return false;
+    ++per_host[host];
     connections.emplace(id, std::weak_ptr<Connection>{});
     return true;
   }
@@ -123,15 +123,17 @@ void Server::accept(Listener& listener, Listener::Socket socket, IoThread& threa
 }
 
 void Server::finish(std::chrono::milliseconds within) {
+  // On the thread that accepts, so that none is accepted after the look at those that are there.
   threads_.front()->post([this] {
     for (auto& listener : listeners_) listener->stop();
+    const std::lock_guard lock{peers_->mutex};
+    for (auto& [id, weak] : peers_->connections) {
+      if (const auto connection = weak.lock()) {
+        connection->thread().post([connection] { connection->finish(); });
+      }
+    }
   });
   std::unique_lock lock{peers_->mutex};
-  for (auto& [id, weak] : peers_->connections) {
-    if (const auto connection = weak.lock()) {
-      connection->thread().post([connection] { connection->finish(); });
-    }
-  }
   peers_->changed.wait_for(lock, within, [this] { return peers_->connections.empty(); });
 }
 

@@ -1,4 +1,4 @@
-#include "broker/controller/metadata_log.hpp"
+#include "broker/controller/metadata_log_driver.hpp"
 
 #include <spdlog/spdlog.h>
 
