@@ -72,7 +72,9 @@ def keep_logs(context):
 
 
 def write_table(results):
-    text = report.markdown(report.load(results), list(checks.CHECKS))
+    order = list(ROWS)
+    reports = sorted((found for found in report.load(results) if found.row in ROWS), key=lambda r: order.index(r.row))
+    text = report.markdown(reports, list(checks.CHECKS))
     with open(os.path.join(results, "table.md"), "w") as file:
         file.write(text)
     return text
