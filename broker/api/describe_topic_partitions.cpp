@@ -36,6 +36,9 @@ std::int32_t add_partitions(const MetadataImage& image, const TopicImage& topic,
     item.replica_nodes = partition.replicas;
     item.isr_nodes = partition.isr;
     item.offline_replicas = offline_replicas(image, partition);
+    // Java takes null for an error of ours: without eligible leader replicas (KIP-966) the lists are empty.
+    item.eligible_leader_replicas.emplace();
+    item.last_known_elr.emplace();
   }
   return std::max(0, end - first);
 }
@@ -57,7 +60,7 @@ DescribeTopicPartitionsResponse describe(const DescribeTopicPartitionsRequest& r
   DescribeTopicPartitionsResponse response;
   for (auto& name : names_of(request, image)) {
     const bool at_cursor = request.cursor && request.cursor->topic_name == name;
-    const auto first = at_cursor ? request.cursor->partition_index.value() : 0;
+    const auto first = at_cursor ? std::max(request.cursor->partition_index.value(), 0) : 0;
     const auto* topic = image.find_topic(name);
     if (room == 0) {
       response.next_cursor.emplace();
