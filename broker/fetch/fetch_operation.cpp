@@ -7,7 +7,6 @@
 #include "broker/controller/metadata_image.hpp"
 #include "broker/replication/partition_table.hpp"
 #include "broker/services.hpp"
-#include "protocol/record/batch_view.hpp"
 
 namespace sluice::broker::fetch {
 namespace {
@@ -22,14 +21,6 @@ constexpr std::uint32_t kCopiedBytesMax = 16 * 1024;
 std::size_t at_least_zero(std::int32_t value) { return static_cast<std::size_t>(std::max(value, 0)); }
 
 std::size_t room_left(std::size_t limit, std::size_t used) { return limit - std::min(limit, used); }
-
-bool holds_zstd(ByteView records) {
-  record::BatchWalker walker{records};
-  while (const auto batch = walker.next()) {
-    if (batch->compression() == record::Compression::zstd) return true;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -137,6 +128,9 @@ FetchOperation::PartitionData FetchOperation::read_partition(const FetchTarget& 
     }
     return fail(error);
   }
+  if (!limits_.zstd_readable && partition->settings()->compression == record::Compression::zstd) {
+    return fail(ErrorCode::unsupported_compression_type);
+  }
   const auto start = partition->log_start_offset();
   if (target.fetch_offset < start || target.fetch_offset > partition->log_end_offset()) {
     return fail(ErrorCode::offset_out_of_range);
@@ -171,7 +165,7 @@ FetchOperation::PartitionData FetchOperation::read_partition(const FetchTarget& 
 }
 
 void FetchOperation::add_records(PartitionData& data, storage::LogSlice slice, Collected& into) {
-  if (slice.size > kCopiedBytesMax && limits_.zstd_readable) {
+  if (slice.size > kCopiedBytesMax) {
     into.bytes += slice.size;
     data.records = wire::Records::spliced(slice.size);
     into.slices.push_back(std::move(slice));
@@ -180,11 +174,6 @@ void FetchOperation::add_records(PartitionData& data, storage::LogSlice slice, C
   auto& copy = into.copies.emplace_back(slice.size);
   if (const auto read = slice.read(copy); !read) {
     data.error_code = api::to_error_code(read.error());
-    into.answer_now = true;
-    return;
-  }
-  if (!limits_.zstd_readable && holds_zstd(copy)) {
-    data.error_code = ErrorCode::unsupported_compression_type;
     into.answer_now = true;
     return;
   }

@@ -22,7 +22,7 @@ struct FetchLimits {
   std::chrono::milliseconds wait_max;
   bool read_committed;
   bool by_topic_id;    ///< version 13 and later
-  bool zstd_readable;  ///< version 10 and later
+  bool zstd_readable;  ///< version 10 and later; earlier ones are refused topics whose codec is zstd, as by Kafka
   bool names_leader;   ///< version 12 and later: errors of leadership name the leader
 };
 
