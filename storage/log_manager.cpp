@@ -21,6 +21,16 @@ struct LogManager::State {
     std::string path;
     Timestamp since;
   };
+  /// A log that is there and could not be opened. What the checkpoints say of it is carried on: without its recovery
+  /// point, damage in its middle would be cut at the next start like a torn tail.
+  struct Unopened {
+    TopicPartition partition;
+    std::string path;
+    std::size_t directory;
+    Offset recovery_point;
+    Offset log_start_offset;
+    std::error_code error;
+  };
 
   explicit State(FileSystem& files) : fs(files) {}
 
@@ -30,13 +40,18 @@ struct LogManager::State {
   bool clean_shutdown_found = true;
   std::map<TopicPartition, Offset> checkpointed_high_watermarks;
 
-  mutable std::mutex mutex;  // of the two below; never held during I/O on a log
+  mutable std::mutex mutex;  // of the three below; never held during I/O on a log
   std::unordered_map<TopicPartition, Held> logs;
+  std::vector<Unopened> unopened;
   std::vector<Retired> retired;
 
   std::vector<std::pair<TopicPartition, Held>> snapshot() const {
     const std::lock_guard lock{mutex};
     return {logs.begin(), logs.end()};
+  }
+  std::vector<Unopened> unopened_snapshot() const {
+    const std::lock_guard lock{mutex};
+    return unopened;
   }
 };
 
@@ -127,12 +142,20 @@ std::vector<LogManager::Recovered> LogManager::load_all(const OptionsFor& option
     }
   }
 
+  // Of two copies of a partition in different directories nobody knows which is the newer.
+  std::map<TopicPartition, int> count;
+  for (const auto& found : recovered) ++count[found.partition];
   std::vector<std::function<void()>> jobs;
   for (std::size_t i = 0; i < recovered.size(); ++i) {
-    jobs.push_back([this, &found = recovered[i], &job = openings[i]] {
-      auto log = Log::open(state_->fs, found.directory, job.options, job.opening, &found.report);
+    jobs.push_back([this, &count, &found = recovered[i], &job = openings[i]] {
+      auto log = count.at(found.partition) > 1
+                     ? Result<std::unique_ptr<Log>>{Errc::wrong_directory}
+                     : Log::open(state_->fs, found.directory, job.options, job.opening, &found.report);
       if (!log) {
         found.error = log.error();
+        const std::lock_guard lock{state_->mutex};
+        state_->unopened.push_back({found.partition, found.directory, job.directory, job.opening.recovery_point,
+                                    job.opening.log_start_offset, found.error});
         return;
       }
       State::Held held{std::move(*log), read_topic_id(state_->fs, found.directory), job.directory};
@@ -163,6 +186,11 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
     const std::lock_guard lock{state_->mutex};
     for (const auto& [name, held] : state_->logs) ++counts[held.directory];
   }
+  // Its files are refused as they are: nothing may be appended to them as if they were new.
+  for (const auto& unopened : state_->unopened_snapshot()) {
+    const bool same = unopened.partition == partition && read_topic_id(state_->fs, unopened.path) == topic_id;
+    if (same) return unopened.error;
+  }
   const auto emptiest = static_cast<std::size_t>(std::min_element(counts.begin(), counts.end()) - counts.begin());
   const auto& parent = state_->directories[emptiest];
   const auto path = parent.path_of(partition);
@@ -174,6 +202,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
   if (const auto synced = state_->fs.sync_directory(parent.path()); !synced) return synced.error();
   std::shared_ptr<Log> shared = std::move(*log);
   const std::lock_guard lock{state_->mutex};
+  std::erase_if(state_->unopened, [&](const State::Unopened& unopened) { return unopened.partition == partition; });
   state_->logs.insert_or_assign(partition, State::Held{shared, topic_id, emptiest});
   return shared;
 }
@@ -222,10 +251,15 @@ Result<> LogManager::checkpoint(const std::map<TopicPartition, Offset>& high_wat
       watermarks[held.directory][partition] = found->second;
     }
   }
+  for (const auto& unopened : state_->unopened_snapshot()) {
+    recovery_points[unopened.directory][unopened.partition] = unopened.recovery_point;
+    log_starts[unopened.directory][unopened.partition] = unopened.log_start_offset;
+  }
   for (std::size_t i = 0; i < state_->directories.size(); ++i) {
     auto& directory = state_->directories[i];
-    if (const auto done = directory.write_checkpoint(kRecoveryPointCheckpoint, recovery_points[i]); !done) return done;
+    // Log starts first: deleted records count as synced, so a recovery point without its log start claims too much.
     if (const auto done = directory.write_checkpoint(kLogStartCheckpoint, log_starts[i]); !done) return done;
+    if (const auto done = directory.write_checkpoint(kRecoveryPointCheckpoint, recovery_points[i]); !done) return done;
     if (const auto done = directory.write_checkpoint(kHighWatermarkCheckpoint, watermarks[i]); !done) return done;
   }
   return {};
@@ -257,6 +291,8 @@ Result<> LogManager::close(const std::map<TopicPartition, Offset>& high_watermar
     sound[logs[i].second.directory] = false;
     if (!first) first = errors[i];
   }
+  // The mark would have the next start trust a log that this one refused.
+  for (const auto& unopened : state_->unopened_snapshot()) sound[unopened.directory] = false;
   for (std::size_t i = 0; i < state_->directories.size(); ++i) {
     if (!sound[i]) continue;
     if (const auto marked = state_->directories[i].leave_clean_shutdown(); !marked) return marked;
