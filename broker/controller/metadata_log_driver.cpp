@@ -4,6 +4,7 @@
 
 #include "protocol/base/assert.hpp"
 #include "protocol/record/record.hpp"
+#include "storage/errc.hpp"
 
 namespace sluice::broker::controller {
 namespace {
@@ -41,9 +42,17 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(storage::FileSystem& fs, 
   if (auto made = fs.create_directories(directory); !made) return made.error();
   storage::LogOpening opening;
   opening.now = now;  // recovery point 0: every batch is checked, which for a log of metadata costs little
+  opening.synced_one_by_one = true;
   storage::RecoveryReport report;
   auto log = storage::Log::open(fs, directory, {}, opening, &report);
-  if (!log) return log.error();
+  if (!log) {
+    if (log.error() == storage::Errc::corrupt_batch) {
+      spdlog::critical("metadata log is damaged in its middle; it is left as it is directory={}", directory);
+    }
+    return log.error();
+  }
+  // What the last process wrote and did not sync is acted upon from here on, and precedes the next append.
+  if (auto synced = (*log)->sync(); !synced) return synced.error();
   if (auto durable = make_durable(fs, directory); !durable) return durable.error();
   if (report.tail_bytes_cut != 0) {
     spdlog::warn("metadata log had a torn tail; cut it directory={} bytes={}", directory, report.tail_bytes_cut);

@@ -25,6 +25,7 @@ class MetadataLog {
   using Replay = std::function<void(const MetadataRecord&, Offset)>;
 
   /// Opens or makes the log in `directory` and replays it. A torn tail is cut: nobody was told of what it held.
+  /// Damage that sound batches follow is refused: that was answered for.
   /// Pre: the directory above it is there, and durable.
   /// Errors: of storage; bad_message when a record is not one that this version understands.
   static Result<std::unique_ptr<MetadataLog>> open(storage::FileSystem& fs, const std::string& directory, Timestamp now,

@@ -48,6 +48,9 @@ struct LogOpening {
   Offset recovery_point{0};
   Offset log_start_offset{0};   ///< from the checkpoint; the first segment's base offset where that is larger
   bool clean_shutdown = false;  ///< trust all files as they are
+  /// Every append was synced before the next began, so only the last batch can be torn: a sound batch past damage is
+  /// an error, whatever the recovery point.
+  bool synced_one_by_one = false;
   Timestamp now{0};
 };
 

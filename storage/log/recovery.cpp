@@ -4,6 +4,7 @@
 
 #include "storage/log/log_state.hpp"
 #include "storage/segment/batch_reader.hpp"
+#include "storage/segment/batch_search.hpp"
 #include "storage/segment/header_walker.hpp"
 #include "storage/segment/segment_name.hpp"
 
@@ -161,6 +162,7 @@ Result<Offset> Log::Recovery::scan_segment(Segment& segment) {
     // A damaged middle is never cut: what was synced stays for whoever can repair it.
     if (end_offset < opening_.recovery_point && opening_.recovery_point > opening_.log_start_offset)
       return Errc::corrupt_batch;
+    if (const auto torn = check_torn(segment, end_position, end_offset); !torn) return torn.error();
     report_.tail_bytes_cut += segment.size() - end_position;
     if (const auto cut = segment.cut(end_position); !cut) return cut.error();
   }
@@ -168,8 +170,20 @@ Result<Offset> Log::Recovery::scan_segment(Segment& segment) {
   return end_offset;
 }
 
+// Where one batch at most was being written, nothing sound can follow it.
+Result<> Log::Recovery::check_torn(const Segment& segment, std::uint32_t position, Offset offset) const {
+  if (!opening_.synced_one_by_one) return {};
+  const auto more = holds_batch(*segment.file(), position, segment.size(), offset);
+  if (!more) return more.error();
+  if (*more) return Errc::corrupt_batch;
+  return {};
+}
+
 Result<> Log::Recovery::cut_after(std::size_t index) {
   const auto list = log_.state_->segments.segments();
+  for (auto i = index + 1; i < list.size() && opening_.synced_one_by_one; ++i) {
+    if (list[i]->size() > 0) return Errc::corrupt_batch;
+  }
   for (auto i = index + 1; i < list.size(); ++i) report_.tail_bytes_cut += list[i]->size();
   names_removed_ = true;
   return log_.drop_segments_from(index + 1);

@@ -25,6 +25,7 @@ class Log::Recovery {
   Result<> trust_tails();
   Result<> scan();
   Result<Offset> scan_segment(Segment& segment);
+  Result<> check_torn(const Segment& segment, std::uint32_t position, Offset offset) const;
   Result<> cut_after(std::size_t index);
   Result<> settle_offsets();
   Result<> restore_epochs();
