@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "protocol/base/bytes.hpp"
@@ -51,6 +52,12 @@ class BatchView {
   }
   bool is_transactional() const noexcept { return (attributes() & attribute::kTransactional) != 0; }
   bool is_control() const noexcept { return (attributes() & attribute::kControl) != 0; }
+  /// Whether first, last and next offset exist and are in that order: what a file or a peer says need not. The sums
+  /// above overflow otherwise.
+  bool has_sound_offsets() const noexcept {
+    return base_offset() >= Offset{0} && last_offset_delta() >= 0 &&
+           base_offset().value() < std::numeric_limits<std::int64_t>::max() - last_offset_delta();
+  }
   bool has_producer() const noexcept { return producer_id() != kNoProducerId; }
   std::int32_t last_sequence() const noexcept;  ///< wraps past INT32_MAX to 0; -1 without a sequence
 

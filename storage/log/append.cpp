@@ -27,7 +27,7 @@ Result<> check_batches(ByteView batches, Offset log_end_offset) {
   record::BatchWalker walker{batches};
   auto expected = log_end_offset;
   while (const auto batch = walker.next()) {
-    if (batch->base_offset() < expected || batch->last_offset_delta() < 0 || !batch->crc_matches())
+    if (!batch->has_sound_offsets() || batch->base_offset() < expected || !batch->crc_matches())
       return Errc::corrupt_batch;
     expected = batch->next_offset();
   }

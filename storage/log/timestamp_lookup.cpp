@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "protocol/record/record_stream.hpp"
+#include "protocol/record/record_summary.hpp"
 #include "storage/log/log.hpp"
 #include "storage/log/log_state.hpp"
 #include "storage/segment/batch_reader.hpp"
@@ -26,7 +27,8 @@ Result<std::optional<TimestampedOffset>> find_in_batch(const record::BatchView& 
     if (!shape) return shape.error();
     if (!*shape) return std::optional<TimestampedOffset>{};
     const auto offset = batch.base_offset() + (*shape)->offset_delta;
-    const auto timestamp = same_for_all ? batch.max_timestamp() : batch.base_timestamp() + (*shape)->timestamp_delta;
+    const auto timestamp =
+        same_for_all ? batch.max_timestamp() : record::timestamp_of(batch.base_timestamp(), (*shape)->timestamp_delta);
     if (offset >= from && timestamp >= target) return found(offset, timestamp);
   }
 }

@@ -114,7 +114,7 @@ void ProducerState::end_transaction(const record::BatchView& batch, const record
 void ProducerState::expire(Timestamp now, std::chrono::milliseconds expiration) {
   std::erase_if(producers_, [&](const auto& item) {
     const auto& producer = item.second;
-    return producer.transaction_start == kNoOffset && now - producer.last_timestamp >= expiration.count();
+    return producer.transaction_start == kNoOffset && producer.last_timestamp <= now - expiration.count();
   });
 }
 

@@ -15,7 +15,7 @@ Result<std::optional<record::BatchView>> BatchReader::next() {
   if (position_ >= end_) return std::optional<record::BatchView>{};
   if (const auto filled = fill(record::kBatchHeaderBytes); !filled) return filled.error();
   const auto header = record::BatchView::parse_header(ByteView{buffer_}.subspan(position_ - buffer_position_));
-  if (!header || header->last_offset_delta() < 0) return Errc::corrupt_batch;
+  if (!header || !header->has_sound_offsets()) return Errc::corrupt_batch;
   const auto size = header->size();
   if (const auto filled = fill(size); !filled) return filled.error();
   const auto batch = record::BatchView::parse(ByteView{buffer_}.subspan(position_ - buffer_position_, size));

@@ -18,7 +18,7 @@ Result<std::optional<HeaderWalker::Step>> HeaderWalker::next() {
   }
   const auto header = record::BatchView::parse_header(
       ByteView{buffer_}.subspan(position_ - buffer_position_, record::kBatchHeaderBytes));
-  if (!header || header->size() > end_ - position_ || header->last_offset_delta() < 0) return Errc::corrupt_batch;
+  if (!header || header->size() > end_ - position_ || !header->has_sound_offsets()) return Errc::corrupt_batch;
   const Step step{*header, position_};
   position_ = step.end();
   return std::optional<Step>{step};

@@ -143,7 +143,7 @@ void Segment::reserve_ahead(File& file, std::uint64_t needed) {
 std::chrono::milliseconds Segment::age(Timestamp now, std::optional<Timestamp> timestamp) {
   if (timestamp) {
     if (const auto first = first_timestamp(); first && first->value() >= 0)
-      return std::chrono::milliseconds{*timestamp - *first};
+      return std::chrono::milliseconds{std::max(*timestamp, *first) - *first};  // producers choose any
   }
   return std::chrono::milliseconds{now - created_};
 }
@@ -214,6 +214,7 @@ Result<std::uint32_t> Segment::batch_start_below(std::uint32_t position) {
 Result<Offset> Segment::offset_before(Timestamp target) {
   if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
   // An entry with the very timestamp ends at the batch that is looked for.
+  if (target <= kNoTimestamp) return base_offset_;
   return time_index_.lower_entry(target - 1).offset;
 }
 

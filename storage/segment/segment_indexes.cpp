@@ -1,6 +1,7 @@
 #include "protocol/base/assert.hpp"
 #include "storage/errc.hpp"
 #include "storage/segment/header_walker.hpp"
+#include "storage/segment/roll_policy.hpp"
 #include "storage/segment/segment.hpp"
 
 // Loading, rebuilding and cutting: what a segment does when it is not simply appended to.
@@ -34,10 +35,14 @@ Result<> Segment::rebuild_indexes() {
   const auto whole = end();
   if (const auto begun = begin_rebuild(); !begun) return begun.error();
   HeaderWalker walker{*file_, 0, whole.size};
+  auto next_offset = base_offset_;
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
     if (!*step) break;
+    const auto& header = (*step)->header;
+    if (header.base_offset() < next_offset || !is_in_reach(*this, header.last_offset())) return Errc::corrupt_batch;
+    next_offset = header.next_offset();
     if (const auto taken = rebuild_with((*step)->header, (*step)->position); !taken) return taken.error();
   }
   end_rebuild(whole);
@@ -80,7 +85,8 @@ Result<> Segment::load_tail() {
   return walk_tail();
 }
 
-// Every batch up to the last index entry is covered by the time index; those after it are looked at.
+// Every batch up to the last index entry is covered by the time index; those after it are looked at. The entry must be
+// that of the batch it points to, as nothing checked it and what is appended later goes behind it.
 Result<> Segment::walk_tail() {
   const auto entry = offset_index_.last();
   const auto time = time_index_.last();
@@ -92,7 +98,10 @@ Result<> Segment::walk_tail() {
     if (!step) return step.error();
     if (!*step) break;
     const auto& header = (*step)->header;
-    if (header.base_offset() < next_offset) return Errc::corrupt_batch;
+    const bool contradicts_entry =
+        entry && (*step)->position == entry->position && header.last_offset() != entry->offset;
+    if (header.base_offset() < next_offset || !is_in_reach(*this, header.last_offset()) || contradicts_entry)
+      return Errc::corrupt_batch;
     if (header.max_timestamp() > largest_.timestamp) largest_ = {header.max_timestamp(), header.last_offset()};
     next_offset = header.next_offset();
   }
