@@ -9,6 +9,8 @@
 namespace sluice::broker {
 namespace {
 
+constexpr std::size_t kWorthWaiting = 64 * 1024;
+constexpr std::size_t kLowWaterMax = 512 * 1024;
 constexpr auto kQuiet = std::chrono::seconds{2};  // how long a large receive block outlives the last large frame
 
 }  // namespace
@@ -53,13 +55,21 @@ void Connection::close(const char* reason) {
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
   // A request that waits, a long poll say, may keep this object for long; the connection is gone now.
+  give_up_buffer();
   if (on_closed_) std::exchange(on_closed_, nullptr)();
+}
+
+void Connection::give_up_buffer() {
+  if (reading_ || handling_) return;  // still pointed into
+  memory_.release(buffer_.grown_by());
+  buffer_.discard();
 }
 
 void Connection::malformed(const char* what) {
   services_.metrics.malformed_frames_total.add();
   spdlog::warn("closing connection={} peer={} client={}: {}", info_.id, info_.peer_host,
                info_.software_name.empty() ? "unknown" : info_.software_name, what);
+  flush();  // the answers to what came before
   close(what);
 }
 
@@ -68,15 +78,25 @@ void Connection::malformed(const char* what) {
 void Connection::read() {
   if (closed_ || reading_ || waiting_memory_ || !takes_requests()) return;  // resumed when answers leave
   const auto room = buffer_.room();
+  wake_after(buffer_.missing());
   reading_ = true;
   socket_.async_read_some(
       boost::asio::buffer(room.data(), room.size()),
       [self = shared_from_this()](boost::system::error_code error, std::size_t count) { self->on_read(error, count); });
 }
 
+void Connection::wake_after(std::size_t bytes) {
+  // A large frame comes in dozens of segments, and waking for each costs more than taking its bytes. What is asked for
+  // never exceeds what the client still owes, so that the wake-up can't fail to come.
+  const int wanted = bytes < kWorthWaiting ? 1 : static_cast<int>(std::min(bytes, kLowWaterMax));
+  if (wanted == low_water_) return;
+  low_water_ = wanted;
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+}
+
 void Connection::on_read(boost::system::error_code error, std::size_t count) {
   reading_ = false;
-  if (closed_) return;
+  if (closed_) return give_up_buffer();
   if (error == boost::asio::error::operation_aborted) {  // by shrink_when_quiet
     memory_.release(buffer_.shrink());
     return read();
@@ -92,15 +112,20 @@ void Connection::handle_frames() {
   while (!closed_ && takes_requests()) {
     const auto next = buffer_.next();
     if (next.status == ReceiveBuffer::Status::incomplete) break;
-    if (next.status == ReceiveBuffer::Status::bad_size) return malformed("frame size is not positive");
-    if (next.status == ReceiveBuffer::Status::too_large) return malformed("frame larger than socket.request.max.bytes");
-    const bool sound = handle_frame(next.payload);
-    buffer_.release();
-    if (!sound) return;
+    if (next.status == ReceiveBuffer::Status::frame) {
+      handle_frame(next.payload);
+      buffer_.release();
+    } else {
+      malformed(next.status == ReceiveBuffer::Status::bad_size ? "frame size is not positive"
+                                                               : "frame larger than socket.request.max.bytes");
+    }
   }
   handling_ = false;
+  if (closed_) return give_up_buffer();
   flush();
   if (closed_ || !takes_requests() || !make_room()) return;
+  // Others who wait for memory get it before this client's next large frame.
+  if (memory_.contended()) memory_.release(buffer_.shrink());
   if (buffer_.grown_by() > 0) shrink_when_quiet();
   read();
 }
@@ -110,12 +135,9 @@ void Connection::go_on() {
   if (!closed_ && !reading_ && !waiting_memory_) handle_frames();
 }
 
-bool Connection::handle_frame(MutableBytes frame) {
+void Connection::handle_frame(MutableBytes frame) {
   large_frame_seen_ |= frame.size() > ReceiveBuffer::kSmallest;
-  const auto problem = start_request(*this, services_, responses_, frame);
-  if (problem == nullptr) return true;
-  malformed(problem);
-  return false;
+  if (const auto problem = start_request(*this, services_, responses_, frame)) malformed(problem);
 }
 
 bool Connection::make_room() {

@@ -70,6 +70,11 @@ std::size_t ReceiveBuffer::growth_wanted() const noexcept {
   return frame > capacity_ ? frame - capacity_ : 0;
 }
 
+std::size_t ReceiveBuffer::missing() const noexcept {
+  const auto frame = front_frame_size();
+  return frame > held() ? frame - held() : 0;
+}
+
 void ReceiveBuffer::grow() {
   const auto size = capacity_ + growth_wanted();
   if (size == capacity_) return;
@@ -88,6 +93,12 @@ std::size_t ReceiveBuffer::shrink() {
   capacity_ = kSmallest;
   begin_ = end_ = 0;
   return freed;
+}
+
+void ReceiveBuffer::discard() noexcept {
+  block_.reset();
+  capacity_ = kSmallest;
+  begin_ = end_ = handed_ = 0;
 }
 
 }  // namespace sluice::broker

@@ -22,6 +22,8 @@ class RequestMemory {
   bool acquire(std::size_t size, Task retry);
   void release(std::size_t size);
 
+  /// Whether anybody was refused and waits.
+  bool contended() const noexcept { return anyone_waiting_.load(std::memory_order_relaxed); }
   std::size_t in_use() const noexcept {
     return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(budget_) - available_.load(std::memory_order_relaxed));
   }
