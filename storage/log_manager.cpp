@@ -62,6 +62,20 @@ Uuid read_topic_id(FileSystem& fs, const std::string& directory) {
   return metadata ? metadata->topic_id : Uuid{};
 }
 
+/// Whether `parent` has a directory for this partition already, made for this topic before a crash. One that holds
+/// another topic's data is moved aside: what was deleted or forgotten must not come back as the beginning of a new
+/// topic. It is kept, under another name.
+Result<bool> has_directory_for(FileSystem& fs, const DataDirectory& parent, const TopicPartition& partition,
+                               const Uuid& topic_id) {
+  const auto path = parent.path_of(partition);
+  auto noted = fs.exists(join_path(path, kPartitionMetadataFile));
+  if (!noted || !*noted || read_topic_id(fs, path) == topic_id) return noted;
+  if (const auto aside = fs.rename(path, join_path(parent.path(), stray_name(partition))); !aside) {
+    return {boost::system::in_place_error, aside.error()};
+  }
+  return false;
+}
+
 /// The cluster that the directories belong to, all of them; a new one where none was used before.
 Result<std::string> agree_on_cluster(const std::vector<DataDirectory>& directories, const DirectoryOwner& owner) {
   auto cluster_id = owner.cluster_id;
@@ -191,8 +205,13 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
     const bool same = unopened.partition == partition && read_topic_id(state_->fs, unopened.path) == topic_id;
     if (same) return unopened.error;
   }
-  const auto emptiest = static_cast<std::size_t>(std::min_element(counts.begin(), counts.end()) - counts.begin());
-  const auto& parent = state_->directories[emptiest];
+  auto chosen = static_cast<std::size_t>(std::min_element(counts.begin(), counts.end()) - counts.begin());
+  for (std::size_t i = 0; i < state_->directories.size(); ++i) {
+    const auto begun = has_directory_for(state_->fs, state_->directories[i], partition, topic_id);
+    if (!begun) return begun.error();
+    if (*begun) chosen = i;
+  }
+  const auto& parent = state_->directories[chosen];
   const auto path = parent.path_of(partition);
   if (const auto made = state_->fs.create_directories(path); !made) return made.error();
   const auto metadata_path = join_path(path, kPartitionMetadataFile);
@@ -203,7 +222,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
   std::shared_ptr<Log> shared = std::move(*log);
   const std::lock_guard lock{state_->mutex};
   std::erase_if(state_->unopened, [&](const State::Unopened& unopened) { return unopened.partition == partition; });
-  state_->logs.insert_or_assign(partition, State::Held{shared, topic_id, emptiest});
+  state_->logs.insert_or_assign(partition, State::Held{shared, topic_id, chosen});
   return shared;
 }
 

@@ -8,13 +8,31 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::string_view kRetiredSuffix = "-delete";
+constexpr std::string_view kStraySuffix = "-stray";
+
+/// Makes `path` and the directories above it that are missing, all of them durable: what is synced inside would else be
+/// lost with them.
+Result<> make_directory(FileSystem& fs, const std::string& path) {
+  std::vector<std::string> parents;  // of those that are missing
+  for (auto missing = path;; missing = parents.back()) {
+    const auto there = fs.exists(missing);
+    if (!there) return there.error();
+    if (*there || parent_path(missing) == missing) break;
+    parents.push_back(parent_path(missing));
+  }
+  if (const auto made = fs.create_directories(path); !made) return made;
+  for (const auto& parent : parents) {
+    if (const auto synced = fs.sync_directory(parent); !synced) return synced;
+  }
+  return {};
+}
 
 bool is_retired(std::string_view name) { return name.ends_with(kRetiredSuffix) && name.find('.') != name.npos; }
 
 }  // namespace
 
 Result<DataDirectory> DataDirectory::open(FileSystem& fs, std::string path) {
-  if (const auto made = fs.create_directories(path); !made) return made.error();
+  if (const auto made = make_directory(fs, path); !made) return made.error();
   std::optional<DirectoryLock> lock;
   if (&fs == &posix_file_system()) {
     auto acquired = DirectoryLock::acquire(path);
@@ -86,11 +104,18 @@ Result<std::vector<std::string>> DataDirectory::retired() const {
   return found;
 }
 
-std::string retired_name(const TopicPartition& partition) {
+namespace {
+
+std::string unique_name(const TopicPartition& partition, std::string_view suffix) {
   std::string hex;
   const auto id = Uuid::random();
   for (const auto byte : id.bytes()) hex += fmt::format("{:02x}", byte);
-  return fmt::format("{}.{}{}", partition.to_string(), hex, kRetiredSuffix);
+  return fmt::format("{}.{}{}", partition.to_string(), hex, suffix);
 }
+
+}  // namespace
+
+std::string retired_name(const TopicPartition& partition) { return unique_name(partition, kRetiredSuffix); }
+std::string stray_name(const TopicPartition& partition) { return unique_name(partition, kStraySuffix); }
 
 }  // namespace sluice::storage

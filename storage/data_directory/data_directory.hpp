@@ -59,4 +59,7 @@ class DataDirectory {
 /// `<topic>-<n>.<32 hex digits>-delete`, Kafka's name for a partition whose files are to go.
 std::string retired_name(const TopicPartition& partition);
 
+/// `<topic>-<n>.<32 hex digits>-stray`, Kafka's name for a partition that no metadata knows.
+std::string stray_name(const TopicPartition& partition);
+
 }  // namespace sluice::storage
