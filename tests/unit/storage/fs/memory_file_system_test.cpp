@@ -372,7 +372,7 @@ TEST_CASE("one thread syncs what another one writes, through a mapping as well",
   writer.join();
   REQUIRE(file->sync_data());
   fs.crash(CrashPolicy::lose_unsynced);
-  CHECK(read_file(fs, "/a").value().substr(0, 4097) == std::string(4096, 'x') + "y");
+  CHECK(read_file(fs, "/a").value().substr(0, 4097) == std::string(4096, 'x') + 'y');
 }
 
 }  // namespace sluice::storage
