@@ -11,6 +11,7 @@
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/metadata_log_driver.hpp"
 #include "broker/fetch/fetch_session.hpp"
+#include "broker/group/group_coordinator_driver.hpp"
 #include "broker/housekeeping.hpp"
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/metrics/exposition.hpp"
@@ -83,6 +84,7 @@ struct Broker::Parts {
   std::unique_ptr<Services> services;
   Server server;
   BlockingPool metadata_pool;
+  std::unique_ptr<group::GroupCoordinatorDriver> groups;
   std::unique_ptr<ThreadPulse> pulse;
   std::unique_ptr<admin::AdminServer> admin_server;
   Housekeeping housekeeping;
@@ -156,8 +158,16 @@ void Broker::Parts::open_logs() {
   }
   spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={}", recovered.size(),
                logs->clean_shutdown_found(), scanned, cut);
-  controller->subscribe([this](const MetadataImage&, const std::shared_ptr<const MetadataImage>&,
-                               const MetadataDelta& delta) { partitions->apply(delta, wall_clock_now()); });
+  groups.reset(new group::GroupCoordinatorDriver{{.settings = settings,
+                                                  .controller = *controller,
+                                                  .images = *controller,
+                                                  .partitions = *partitions,
+                                                  .threads = server.threads()}});
+  controller->subscribe(
+      [this](const MetadataImage&, const std::shared_ptr<const MetadataImage>&, const MetadataDelta& delta) {
+        partitions->apply(delta, wall_clock_now());
+        groups->apply(delta);
+      });
 }
 
 bool Broker::Parts::open_admin() {
@@ -192,15 +202,18 @@ void Broker::Parts::start_housekeeping() {
       spdlog::error("checkpoints can't be written: {}", done.error().message());
     }
   });
+  housekeeping.every(std::chrono::seconds{1}, [this, delay = config::resolve(*config, {}).file_delete_delay_ms] {
+    logs->remove_retired(wall_clock_now(), delay);
+  });
   housekeeping.every(std::chrono::seconds{10}, [this] {
     const auto now = wall_clock_now();
-    logs->remove_retired(now, config::resolve(*config, {}).file_delete_delay_ms);
     partitions->for_each([&](const auto& partition) {
       if (const auto rolled = partition->log().roll_if_due(now); !rolled) {
         spdlog::error("partition={} can't roll: {}", partition->name().to_string(), rolled.error().message());
       }
     });
   });
+  housekeeping.every(settings.groups.offsets_retention_check_interval, [this] { groups->forget_expired(); });
   housekeeping.start();
 }
 
@@ -211,6 +224,7 @@ void Broker::Parts::stop() {
   housekeeping.stop();
   if (started) {
     services->stopping.store(true);
+    groups->stop();
     partitions->for_each([](const auto& partition) { partition->wake_watchers(); });
     server.finish(settings.shutdown_timeout_ms);
     pulse->stop();
@@ -252,6 +266,7 @@ bool Broker::start() {
                                     .images = *parts.controller,
                                     .partitions = *parts.partitions,
                                     .fetch_sessions = *parts.fetch_sessions,
+                                    .groups = *parts.groups,
                                     .producer_ids = *parts.producer_ids,
                                     .metrics = *parts.metrics});
   if (!parts.open_admin()) return false;

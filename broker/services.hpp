@@ -22,6 +22,9 @@ class FetchSessionCache;
 namespace metrics {
 struct BrokerMetrics;
 }
+namespace group {
+class GroupCoordinatorDriver;
+}
 class ProducerIds;
 
 /// What handlers may ask for: the broker's parts, by reference, so that a test wires only those it needs.
@@ -32,6 +35,7 @@ struct Services {
   controller::ImageSource& images;          ///< the newest metadata image; a request takes one and uses it to the end
   replication::PartitionTable& partitions;  ///< this broker's replicas
   fetch::FetchSessionCache& fetch_sessions;
+  group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
   metrics::BrokerMetrics& metrics;
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is

@@ -1,30 +1,45 @@
 #include "protocol/messages/find_coordinator.hpp"
 
+#include <memory>
+
 #include "broker/api/handler.hpp"
 #include "broker/controller/controller.hpp"
 #include "broker/controller/metadata_image.hpp"
+#include "broker/group/group_coordinator_driver.hpp"
+#include "broker/group/group_partition.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
 namespace {
 
+using controller::MetadataImage;
 using protocol::ErrorCode;
 using protocol::FindCoordinatorRequest;
 using protocol::FindCoordinatorResponse;
 using Coordinator = FindCoordinatorResponse::Coordinator;
 
 constexpr std::int8_t kGroup = 0;
+constexpr std::int16_t kFirstOfMany = 4;
 
-/// The only broker coordinates every group. There is no coordinator of transactions or share groups.
-Coordinator find(const std::string& key, std::int8_t key_type, const controller::MetadataImage& image,
+/// Null when nobody coordinates the group for now.
+const controller::BrokerImage* coordinator_of(const std::string& group, const MetadataImage& image) {
+  const auto* topic = image.find_topic(group::kOffsetsTopic);
+  if (topic == nullptr) return nullptr;
+  const auto count = static_cast<std::int32_t>(topic->partitions.size());
+  const auto* partition = topic->find_partition(group::partition_of_group(group, count));
+  return partition == nullptr ? nullptr : image.find_broker(partition->leader);
+}
+
+/// There are coordinators of groups only: none of transactions or share groups.
+Coordinator find(const std::string& key, std::int8_t key_type, const MetadataImage& image,
                  const RequestContext& context) {
   Coordinator found;
   found.key = key;
   found.node_id = kNoBroker;
   found.port = -1;
-  const auto* broker = image.find_broker(context.services.settings.node_id);
+  const auto* broker = key_type == kGroup ? coordinator_of(key, image) : nullptr;
   const auto* endpoint = broker == nullptr ? nullptr : broker->find_endpoint(context.connection.listener_name);
-  if (key_type != kGroup || endpoint == nullptr) {
+  if (endpoint == nullptr || broker->fenced) {
     found.error_code = ErrorCode::coordinator_not_available;
     found.error_message = protocol::message(found.error_code);
     return found;
@@ -35,27 +50,40 @@ Coordinator find(const std::string& key, std::int8_t key_type, const controller:
   return found;
 }
 
+FindCoordinatorResponse find_all(const FindCoordinatorRequest& request, const MetadataImage& image,
+                                 const RequestContext& context) {
+  FindCoordinatorResponse response;
+  if (context.api_version >= kFirstOfMany) {
+    for (const auto& key : request.coordinator_keys) {
+      response.coordinators.push_back(find(key, request.key_type, image, context));
+    }
+    return response;
+  }
+  auto found = find(request.key, request.key_type, image, context);
+  response.error_code = found.error_code;
+  response.error_message = std::move(found.error_message);
+  response.node_id = found.node_id;
+  response.host = std::move(found.host);
+  response.port = found.port;
+  return response;
+}
+
 }  // namespace
 
-/// API 10. Which broker coordinates a group.
+/// API 10. Which broker coordinates a group: the leader of its partition of `__consumer_offsets`, which is created when
+/// the first one asks.
 template <>
 void handle<protocol::FindCoordinator>(FindCoordinatorRequest& request, RequestContext& context,
                                        Respond<FindCoordinatorResponse> respond) {
   const auto image = context.services.images.image();
-  FindCoordinatorResponse response;
-  if (context.api_version >= 4) {
-    for (const auto& key : request.coordinator_keys) {
-      response.coordinators.push_back(find(key, request.key_type, *image, context));
-    }
-  } else {
-    auto found = find(request.key, request.key_type, *image, context);
-    response.error_code = found.error_code;
-    response.error_message = std::move(found.error_message);
-    response.node_id = found.node_id;
-    response.host = std::move(found.host);
-    response.port = found.port;
+  if (request.key_type != kGroup || image->find_topic(group::kOffsetsTopic) != nullptr) {
+    return respond(find_all(request, *image, context));
   }
-  respond(response);
+  auto shared = std::make_shared<Respond<FindCoordinatorResponse>>(std::move(respond));
+  context.services.groups.ensure_topic([shared, request = std::move(request)](ErrorCode) {
+    const auto& context = shared->context();
+    (*shared)(find_all(request, *context.services.images.image(), context));
+  });
 }
 
 }  // namespace sluice::broker::api

@@ -8,20 +8,30 @@
 #include "protocol/messages/api_versions.hpp"
 #include "protocol/messages/create_partitions.hpp"
 #include "protocol/messages/create_topics.hpp"
+#include "protocol/messages/delete_groups.hpp"
 #include "protocol/messages/delete_records.hpp"
 #include "protocol/messages/delete_topics.hpp"
 #include "protocol/messages/describe_cluster.hpp"
 #include "protocol/messages/describe_configs.hpp"
+#include "protocol/messages/describe_groups.hpp"
 #include "protocol/messages/describe_log_dirs.hpp"
 #include "protocol/messages/describe_topic_partitions.hpp"
 #include "protocol/messages/fetch.hpp"
 #include "protocol/messages/find_coordinator.hpp"
+#include "protocol/messages/heartbeat.hpp"
 #include "protocol/messages/incremental_alter_configs.hpp"
 #include "protocol/messages/init_producer_id.hpp"
+#include "protocol/messages/join_group.hpp"
+#include "protocol/messages/leave_group.hpp"
+#include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/list_offsets.hpp"
 #include "protocol/messages/metadata.hpp"
+#include "protocol/messages/offset_commit.hpp"
+#include "protocol/messages/offset_delete.hpp"
+#include "protocol/messages/offset_fetch.hpp"
 #include "protocol/messages/offset_for_leader_epoch.hpp"
 #include "protocol/messages/produce.hpp"
+#include "protocol/messages/sync_group.hpp"
 
 namespace sluice::broker::api {
 namespace {
@@ -67,6 +77,7 @@ void visit_response_errors(const void* erased, void (*report)(void*, std::int16_
     }
   };
   look(response);
+  if constexpr (requires { response.groups; }) std::for_each(response.groups.begin(), response.groups.end(), look);
   if constexpr (requires { response.topics; }) look_at_topics(response.topics);
   if constexpr (requires { response.responses; }) look_at_topics(response.responses);
   if constexpr (requires { response.results; }) look_at_topics(response.results);
@@ -100,7 +111,15 @@ constexpr std::array kEntries{
     serve<Fetch>(),
     serve<ListOffsets>(),
     serve<Metadata>(),
+    serve<OffsetCommit>(),
+    serve<OffsetFetch>(),
     serve<FindCoordinator>(),
+    serve<JoinGroup>(),
+    serve<Heartbeat>(),
+    serve<LeaveGroup>(),
+    serve<SyncGroup>(),
+    serve<DescribeGroups>(),
+    serve<ListGroups>(),
     serve<ApiVersions>(),
     serve<CreateTopics>(),
     serve<DeleteTopics>(),
@@ -111,7 +130,9 @@ constexpr std::array kEntries{
     serve<AlterConfigs>(),
     serve<DescribeLogDirs>(),
     serve<CreatePartitions>(),
+    serve<DeleteGroups>(),
     serve<IncrementalAlterConfigs>(),
+    serve<OffsetDelete>(),
     serve<DescribeCluster>(),
     serve<DescribeTopicPartitions>(),
 };

@@ -12,6 +12,8 @@ namespace sluice::broker::api {
 inline constexpr std::int32_t kTopicOperations = 0xdf8;
 /// The cluster: create, alter, describe, cluster action, describe and alter configs, idempotent write.
 inline constexpr std::int32_t kClusterOperations = 0x1fa0;
+/// Groups: read, delete, describe, describe and alter configs.
+inline constexpr std::int32_t kGroupOperations = 0xd48;
 inline constexpr std::int32_t kOperationsNotAsked = INT32_MIN;
 
 /// Replicas on brokers that are fenced or unknown.

@@ -262,6 +262,22 @@ void read_topics_and_logs(BrokerSettings& settings, const Reader& reader) {
   settings.producer_id_expiration_ms = reader.duration("producer.id.expiration.ms");
 }
 
+void read_groups(GroupSettings& groups, const Reader& reader) {
+  groups.initial_rebalance_delay = reader.duration("group.initial.rebalance.delay.ms");
+  groups.session_timeout_min = reader.duration("group.min.session.timeout.ms");
+  groups.session_timeout_max = reader.duration("group.max.session.timeout.ms");
+  if (groups.session_timeout_max < groups.session_timeout_min) {
+    reader.complain("group.max.session.timeout.ms", "must be at least group.min.session.timeout.ms");
+  }
+  groups.size_max = reader.small("group.max.size");
+  groups.offset_metadata_max_bytes = reader.small("offset.metadata.max.bytes");
+  groups.offsets_retention = std::chrono::minutes{reader.integer("offsets.retention.minutes")};
+  groups.offsets_retention_check_interval = reader.duration("offsets.retention.check.interval.ms");
+  groups.offsets_topic_num_partitions = reader.small("offsets.topic.num.partitions");
+  groups.offsets_topic_replication_factor = static_cast<std::int16_t>(reader.small("offsets.topic.replication.factor"));
+  groups.offsets_topic_segment_bytes = reader.small("offsets.topic.segment.bytes");
+}
+
 }  // namespace
 
 BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<ConfigError>& errors) {
@@ -278,6 +294,7 @@ BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<Conf
   read_connections(settings, reader);
   read_requests(settings, reader);
   read_topics_and_logs(settings, reader);
+  read_groups(settings.groups, reader);
   return settings;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/config/group_settings.hpp"
 #include "broker/config/listener.hpp"
 #include "protocol/base/ids.hpp"
 
@@ -71,6 +72,8 @@ struct BrokerSettings {
   std::chrono::milliseconds log_flush_start_offset_checkpoint_interval_ms = std::chrono::minutes{1};
   std::optional<std::chrono::milliseconds> log_flush_scheduler_interval_ms;  ///< how often flush.ms is checked
   std::chrono::milliseconds producer_id_expiration_ms = std::chrono::hours{24};
+
+  GroupSettings groups;
 };
 
 /// Derives the typed settings. What the table alone cannot judge (listeners against each other, roles) is checked here:

@@ -101,6 +101,7 @@ struct FakeBroker {
                             .images = controller,
                             .partitions = unused<broker::replication::PartitionTable>(),
                             .fetch_sessions = unused<broker::fetch::FetchSessionCache>(),
+                            .groups = unused<broker::group::GroupCoordinatorDriver>(),
                             .producer_ids = unused<broker::ProducerIds>(),
                             .metrics = unused<broker::metrics::BrokerMetrics>()};
 };
