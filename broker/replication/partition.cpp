@@ -27,9 +27,14 @@ Partition::Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage
       settings_(std::move(settings)),
       leader_(leadership.leader.value()),
       leader_epoch_(leadership.leader_epoch.value()),
-      // One replica: whatever survived a restart is all there is, so it is the replicated end.
-      high_watermark_(log_->log_end_offset().value()),
+      // One replica: whatever survived a restart is all there is, so it is the replicated end, once it is as safe as
+      // the settings demand. What a crash left in the page cache is not, and a repeat of it must not be acknowledged.
+      high_watermark_((wants_sync(*settings_) ? log_->synced_end_offset() : log_->log_end_offset()).value()),
       syncs_every_append_(wants_sync(*settings_)) {}
+
+void Partition::make_safe() {
+  if (syncs_every_append() && high_watermark() < log_end_offset()) syncer_.request(shared_from_this());
+}
 
 void Partition::set_settings(SettingsPtr settings) {
   const bool was_synced = syncs_every_append();

@@ -56,6 +56,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage::Log> log, Leadership leadership,
             BrokerId this_broker, SettingsPtr settings, LogSyncer& syncer);
 
+  /// Once, before it is served: has synced what an opened log holds unsynced, where the settings demand it.
+  void make_safe();
+
   const TopicPartition& name() const noexcept { return name_; }
   const Uuid& topic_id() const noexcept { return topic_id_; }
   SettingsPtr settings() const noexcept { return std::atomic_load(&settings_); }

@@ -101,8 +101,10 @@ std::shared_ptr<Partition> PartitionTable::open_partition(const controller::Topi
       return nullptr;
     }
   }
-  return std::make_shared<Partition>(name, topic.id, std::move(log), Leadership{image.leader, image.leader_epoch},
-                                     this_broker_, settings, syncer_);
+  auto partition = std::make_shared<Partition>(
+      name, topic.id, std::move(log), Leadership{image.leader, image.leader_epoch}, this_broker_, settings, syncer_);
+  partition->make_safe();
+  return partition;
 }
 
 void PartitionTable::close_topic(const controller::TopicImage& image) {
