@@ -15,8 +15,13 @@ using protocol::ErrorCode;
 using protocol::FetchResponse;
 using replication::Partition;
 
+/// An empty answer is always allowed, and a client that is gone is remembered until its wait is over.
+constexpr std::chrono::minutes kWaitMax{5};
+
 /// Below this, copying records into the response costs less than a second system call for sendfile.
 constexpr std::uint32_t kCopiedBytesMax = 16 * 1024;
+/// Of one response: many are on their way to a client that asks faster than it reads.
+constexpr std::size_t kCopiedBytesTotalMax = 256 * 1024;
 
 std::size_t at_least_zero(std::int32_t value) { return static_cast<std::size_t>(std::max(value, 0)); }
 
@@ -51,7 +56,8 @@ void FetchOperation::wait() {
     watches_[i].waiter = this;
     watched_[i]->watch(watches_[i]);
   }
-  deadline_ = thread_.after(limits_.wait_max, [self = shared_from_this()] { self->try_answer(true); });
+  deadline_ = thread_.after(std::min<std::chrono::milliseconds>(limits_.wait_max, kWaitMax),
+                            [self = shared_from_this()] { self->try_answer(true); });
 }
 
 void FetchOperation::stop_watching() noexcept {
@@ -72,7 +78,9 @@ void FetchOperation::on_progress() noexcept {
 bool FetchOperation::try_answer(bool time_is_up) {
   if (!respond_) return true;
   auto collected = collect();
-  const bool enough = collected.answer_now || collected.bytes >= at_least_zero(limits_.bytes_min);
+  // More than may be sent at once can't be waited for.
+  const auto bytes_wanted = at_least_zero(std::min(limits_.bytes_min, limits_.bytes_max));
+  const bool enough = collected.answer_now || plan_.targets.empty() || collected.bytes >= bytes_wanted;
   const bool stopping = services_.stopping.load(std::memory_order_relaxed);
   if (!enough && !time_is_up && !stopping) return false;
   services_.fetch_sessions.finish(plan_, collected.response);
@@ -165,7 +173,7 @@ FetchOperation::PartitionData FetchOperation::read_partition(const FetchTarget& 
 }
 
 void FetchOperation::add_records(PartitionData& data, storage::LogSlice slice, Collected& into) {
-  if (slice.size > kCopiedBytesMax) {
+  if (slice.size > kCopiedBytesMax || into.copied_bytes + slice.size > kCopiedBytesTotalMax) {
     into.bytes += slice.size;
     data.records = wire::Records::spliced(slice.size);
     into.slices.push_back(std::move(slice));
@@ -178,6 +186,7 @@ void FetchOperation::add_records(PartitionData& data, storage::LogSlice slice, C
     return;
   }
   into.bytes += slice.size;
+  into.copied_bytes += slice.size;
   data.records = wire::Records::view(copy);
 }
 

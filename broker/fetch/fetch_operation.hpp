@@ -47,6 +47,7 @@ class FetchOperation final : public replication::ProgressWaiter, public std::ena
     std::vector<storage::LogSlice> slices;       // of the spliced records, in order
     std::vector<std::vector<std::byte>> copies;  // what `view` records of the response point to
     std::size_t bytes = 0;
+    std::size_t copied_bytes = 0;
     bool answer_now = false;  // an error, or a diverging epoch
   };
 
