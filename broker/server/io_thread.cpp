@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 
 namespace sluice::broker {
 namespace {
@@ -45,7 +46,14 @@ void IoThread::start() {
   thread_ = std::thread([this] {
     current_thread = this;
     pthread_setname_np(pthread_self(), fmt::format("sluice-io-{}", index_).c_str());
-    context_->run();
+    for (;;) {
+      try {
+        context_->run();
+        return;
+      } catch (const std::exception& error) {  // whoever's work it was is abandoned, the others' goes on
+        spdlog::critical("io thread {}: {}", index_, error.what());
+      }
+    }
   });
 }
 

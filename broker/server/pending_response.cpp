@@ -36,16 +36,28 @@ class PendingResponse final : public ResponseSink {
         context_(std::move(context)),
         started_(Clock::now()) {}
 
+  /// An answer that could not even be encoded must not leave its slot open, and all later answers behind it.
+  ~PendingResponse() override {
+    if (!settled_) abandon();
+  }
+
   RequestContext& context() noexcept override { return context_; }
 
   void answer(const void* message, std::vector<storage::LogSlice> slices) override {
     auto encoded = encode(message, std::move(slices));
     count(message, encoded);
+    settled_ = true;
     connection_->complete(slot_, std::move(encoded));
   }
 
-  void answer_nothing() override { connection_->complete(slot_, std::nullopt); }
-  void abandon() override { connection_->abandon(slot_); }
+  void answer_nothing() override {
+    settled_ = true;
+    connection_->complete(slot_, std::nullopt);
+  }
+  void abandon() override {
+    settled_ = true;
+    connection_->abandon(slot_);
+  }
 
  private:
   OutgoingResponse encode(const void* message, std::vector<storage::LogSlice> slices) const {
@@ -93,6 +105,7 @@ class PendingResponse final : public ResponseSink {
   std::int32_t correlation_id_;
   RequestContext context_;
   Clock::time_point started_;
+  bool settled_ = false;
 };
 
 /// KIP-511: a version of ApiVersions that we do not know is answered in version 0, with the range that we do.
