@@ -9,8 +9,7 @@
 namespace sluice::broker {
 namespace {
 
-constexpr std::size_t kWorthWaiting = 64 * 1024;
-constexpr std::size_t kLowWaterMax = 512 * 1024;
+constexpr std::size_t kCollectedBytesMax = 1U << 20;
 constexpr auto kQuiet = std::chrono::seconds{2};  // how long a large receive block outlives the last large frame
 
 }  // namespace
@@ -78,20 +77,10 @@ void Connection::malformed(const char* what) {
 void Connection::read() {
   if (closed_ || reading_ || waiting_memory_ || !takes_requests()) return;  // resumed when answers leave
   const auto room = buffer_.room();
-  wake_after(buffer_.missing());
   reading_ = true;
   socket_.async_read_some(
       boost::asio::buffer(room.data(), room.size()),
       [self = shared_from_this()](boost::system::error_code error, std::size_t count) { self->on_read(error, count); });
-}
-
-void Connection::wake_after(std::size_t bytes) {
-  // A large frame comes in dozens of segments, and waking for each costs more than taking its bytes. What is asked for
-  // never exceeds what the client still owes, so that the wake-up can't fail to come.
-  const int wanted = bytes < kWorthWaiting ? 1 : static_cast<int>(std::min(bytes, kLowWaterMax));
-  if (wanted == low_water_) return;
-  low_water_ = wanted;
-  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
 }
 
 void Connection::on_read(boost::system::error_code error, std::size_t count) {
@@ -115,6 +104,8 @@ void Connection::handle_frames() {
     if (next.status == ReceiveBuffer::Status::frame) {
       handle_frame(next.payload);
       buffer_.release();
+      // Many small requests may have large answers: no more of those lie here at a time than the socket is behind by.
+      if (writer_.queued_bytes() > kCollectedBytesMax) flush();
     } else {
       malformed(next.status == ReceiveBuffer::Status::bad_size ? "frame size is not positive"
                                                                : "frame larger than socket.request.max.bytes");
@@ -137,16 +128,22 @@ void Connection::go_on() {
 
 void Connection::handle_frame(MutableBytes frame) {
   large_frame_seen_ |= frame.size() > ReceiveBuffer::kSmallest;
-  if (const auto problem = start_request(*this, services_, responses_, frame)) malformed(problem);
+  try {
+    if (const auto problem = start_request(*this, services_, responses_, frame)) malformed(problem);
+  } catch (const std::exception& error) {  // out of memory, say: one client's request must not end the process
+    spdlog::error("closing connection={} peer={}: a request failed: {}", info_.id, info_.peer_host, error.what());
+    close("a request failed");
+  }
 }
 
 bool Connection::make_room() {
+  if (buffer_.growth_wanted() == 0) return true;
+  // Who waits holds nothing, or two that want more would wait for each other, or one for itself.
+  memory_.release(buffer_.retreat());
   const auto wanted = buffer_.growth_wanted();
-  if (wanted == 0) return true;
-  auto retry = [weak = weak_from_this(), &thread = thread_] {
-    thread.post([weak] {
-      const auto self = weak.lock();
-      if (!self || self->closed_) return;
+  auto retry = [self = shared_from_this()] {  // nothing else may keep this alive: no read is under way
+    self->thread_.post([self] {
+      if (self->closed_) return;
       self->waiting_memory_ = false;
       self->handle_frames();
     });
@@ -197,7 +194,10 @@ void Connection::filled(ResponseQueue::Slot slot, std::optional<OutgoingResponse
 }
 
 void Connection::abandon(ResponseQueue::Slot) {
-  thread_.run_or_post([self = shared_from_this()] { self->close("a request could not be answered"); });
+  thread_.run_or_post([self = shared_from_this()] {
+    self->flush();  // the answers to what came before
+    self->close("a request could not be answered");
+  });
 }
 
 void Connection::flush() {

@@ -49,7 +49,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void read();
-  void wake_after(std::size_t bytes);
   void on_read(boost::system::error_code error, std::size_t count);
   void handle_frames();
   void go_on();
@@ -82,7 +81,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Timer> idle_timer_;
   std::unique_ptr<Timer> shrink_timer_;
   std::chrono::steady_clock::time_point last_activity_;
-  int low_water_ = 1;             // SO_RCVLOWAT as last set
   bool reading_ = false;   // a read is under way
   bool handling_ = false;  // inside handle_frames: answers are collected and sent together
   bool writing_ = false;   // waiting for the socket to take more

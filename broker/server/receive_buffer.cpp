@@ -44,7 +44,8 @@ MutableBytes ReceiveBuffer::room() noexcept {
   const auto frame = front_frame_size();
   if (empty()) begin_ = end_ = 0;
   if (begin_ + std::max(frame, kPrefix) > capacity_ || end_ == capacity_) move_to_front();
-  const auto limit = frame > kSmallest ? std::min(begin_ + frame, capacity_) : capacity_;
+  // However large the block, small frames come by its smallest size: what is left in it can then `retreat`.
+  const auto limit = std::min(begin_ + std::max(frame, kSmallest), capacity_);
   return {block_.get() + end_, limit - end_};
 }
 
@@ -70,11 +71,6 @@ std::size_t ReceiveBuffer::growth_wanted() const noexcept {
   return frame > capacity_ ? frame - capacity_ : 0;
 }
 
-std::size_t ReceiveBuffer::missing() const noexcept {
-  const auto frame = front_frame_size();
-  return frame > held() ? frame - held() : 0;
-}
-
 void ReceiveBuffer::grow() {
   const auto size = capacity_ + growth_wanted();
   if (size == capacity_) return;
@@ -92,6 +88,18 @@ std::size_t ReceiveBuffer::shrink() {
   block_.reset(allocate(kSmallest));
   capacity_ = kSmallest;
   begin_ = end_ = 0;
+  return freed;
+}
+
+std::size_t ReceiveBuffer::retreat() {
+  if (capacity_ == kSmallest || held() > kSmallest) return 0;
+  const auto freed = grown_by();
+  std::unique_ptr<std::byte, Free> smallest{allocate(kSmallest)};
+  std::memcpy(smallest.get(), block_.get() + begin_, held());
+  block_ = std::move(smallest);
+  capacity_ = kSmallest;
+  end_ -= begin_;
+  begin_ = 0;
   return freed;
 }
 

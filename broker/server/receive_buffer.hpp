@@ -35,12 +35,12 @@ class ReceiveBuffer {
   /// `grow`.
   std::size_t growth_wanted() const noexcept;
   void grow();
-  /// Bytes that the frame at the front still lacks; 0 while its size is unknown, or when it is complete.
-  std::size_t missing() const noexcept;
   /// What the block holds beyond its smallest size: what is owed to the budget.
   std::size_t grown_by() const noexcept { return capacity_ - kSmallest; }
   /// Gives the large block back when nothing is left in it; returns how many bytes that freed.
   std::size_t shrink();
+  /// Gives the large block back though something is left, if the smallest holds that; returns how many bytes it freed.
+  std::size_t retreat();
   void discard() noexcept;  ///< frees everything, whatever is left in it; nothing may be received after it
   bool empty() const noexcept { return begin_ == end_; }
 

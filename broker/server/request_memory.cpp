@@ -36,4 +36,10 @@ void RequestMemory::release(std::size_t size) {
   for (auto& retry : woken) retry();
 }
 
+void RequestMemory::forget_waiting() {
+  std::deque<Task> dropped;
+  const std::lock_guard lock{mutex_};
+  waiting_.swap(dropped);
+}
+
 }  // namespace sluice::broker

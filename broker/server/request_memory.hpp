@@ -21,6 +21,7 @@ class RequestMemory {
   /// try. A request larger than the whole budget is granted when nothing else is out, lest it wait forever.
   bool acquire(std::size_t size, Task retry);
   void release(std::size_t size);
+  void forget_waiting();  ///< drops every `retry` that is queued
 
   /// Whether anybody was refused and waits.
   bool contended() const noexcept { return anyone_waiting_.load(std::memory_order_relaxed); }

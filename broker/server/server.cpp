@@ -49,7 +49,10 @@ Server::Server(const config::BrokerSettings& settings)
   }
 }
 
-Server::~Server() { stop_threads(); }
+Server::~Server() {
+  stop_threads();
+  memory_.forget_waiting();  // they keep connections, which must not outlive the threads
+}
 
 IoThread& Server::next_thread() {
   return *threads_[next_thread_.fetch_add(1, std::memory_order_relaxed) % threads_.size()];

@@ -115,6 +115,7 @@ void SocketWriter::advance_bytes(std::size_t count) {
 void SocketWriter::drop_finished() {
   auto& front = queue_.front();
   if (cursor_.slice < front.slices.size() || cursor_.byte < front.bytes.size()) return;
+  queued_bytes_ -= front.bytes.size();
   if (spare_.size() < kSpareMax && front.bytes.capacity() <= kSpareBytesMax) spare_.push_back(std::move(front.bytes));
   queue_.pop_front();
   cursor_ = {};

@@ -14,7 +14,12 @@ class SocketWriter {
  public:
   enum class Progress { drained, blocked };  ///< blocked: the socket takes no more for now
 
-  void add(OutgoingResponse response) { queue_.push_back(std::move(response)); }
+  void add(OutgoingResponse response) {
+    queued_bytes_ += response.bytes.size();
+    queue_.push_back(std::move(response));
+  }
+  /// Memory held by responses that are not out; the slices lie in files.
+  std::size_t queued_bytes() const noexcept { return queued_bytes_; }
   bool idle() const noexcept { return queue_.empty(); }
 
   /// Sends what the socket takes. `blocked`: call again when it is writable.
@@ -39,6 +44,7 @@ class SocketWriter {
   void drop_finished();
 
   std::deque<OutgoingResponse> queue_;
+  std::size_t queued_bytes_ = 0;
   Cursor cursor_;
   std::vector<std::vector<std::byte>> spare_;
 };
