@@ -75,7 +75,7 @@ void read_all(const storage::Log& log, bool scanned) {
     if (!slice->read(bytes)) return;
     record::BatchWalker walker{bytes};
     while (const auto batch = walker.next()) FUZZ_EXPECT(!scanned || batch->crc_matches());
-    FUZZ_EXPECT(walker.rest().empty());
+    FUZZ_EXPECT(!scanned || walker.rest().empty());  // what is trusted goes out as it is
     from = slice->next_offset;
   }
 }
@@ -93,19 +93,18 @@ Result<storage::Appended> append(storage::Log& log) {
   return log.append(*record::MutableBatch::parse(bytes), LeaderEpoch{1 << 30}, kNow);
 }
 
-void check_reopened(storage::MemoryFileSystem& fs, storage::LogOpening opening, Offset start, Offset end) {
+/// After a clean stop. Where everything was scanned, the log is as it was left.
+void check_reopened(storage::MemoryFileSystem& fs, storage::LogOpening opening, Offset start, Offset end,
+                    bool scanned) {
   opening.clean_shutdown = true;
   opening.log_start_offset = start;
   opening.recovery_point = end;
   const auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, opening);
+  FUZZ_EXPECT(!scanned || log.has_value());
   if (!log) return;
-  FUZZ_EXPECT((*log)->log_end_offset() == end);
-  read_all(**log, false);
+  FUZZ_EXPECT(!scanned || (*log)->log_end_offset() == end);
+  read_all(**log, scanned);
 }
-
-}  // namespace
-
-namespace {
 
 void put_file(Bytes& input, std::size_t kind, std::uint8_t base_offset, ByteView content) {
   input.push_back(static_cast<std::byte>(kind));
@@ -115,14 +114,38 @@ void put_file(Bytes& input, std::size_t kind, std::uint8_t base_offset, ByteView
   input.insert(input.end(), content.begin(), content.end());
 }
 
-}  // namespace
+void put_file_of_log(Bytes& input, storage::MemoryFileSystem& fs, const std::string& name) {
+  const auto content = storage::read_file(fs, storage::join_path(kDirectory, name));
+  FUZZ_EXPECT(content.has_value());
+  if (name == storage::kLeaderEpochCheckpoint) return put_file(input, kEpochsKind, 0, as_byte_view(*content));
+  for (std::size_t kind = 0; kind < kSuffixes.size(); ++kind) {
+    const auto base_offset = storage::parse_segment_name(name, kSuffixes[kind]);
+    if (base_offset) put_file(input, kind, static_cast<std::uint8_t>(base_offset->value()), as_byte_view(*content));
+  }
+}
 
-// One to three segments that follow each other, sometimes with indexes and the other files that hold nothing sensible.
-Bytes make_input(RandomBytes& random) {
-  Bytes input;
-  random.append_to(input, 1);
-  input.push_back(std::byte{0});
-  input.push_back(static_cast<std::byte>(random.one_in(2) ? 0 : random.below(40)));
+/// What a log left that was written and closed.
+void put_log(Bytes& input, RandomBytes& random) {
+  storage::MemoryFileSystem fs{std::uint64_t{1} << 20};
+  FUZZ_EXPECT(fs.create_directories(std::string{kDirectory}).has_value());
+  auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, {.now = kNow});
+  FUZZ_EXPECT(log.has_value());
+  for (auto batches = 1 + random.below(12); batches > 0; --batches) {
+    Bytes bytes;
+    append_batch(bytes, {}, random);
+    const LeaderEpoch leader_epoch{random.one_in(4) ? 5 : 3};
+    static_cast<void>(
+        (*log)->append(*record::MutableBatch::parse(bytes), leader_epoch, kNow));  // or not the next sequence
+    if (random.one_in(6)) FUZZ_EXPECT((*log)->roll(kNow).has_value());
+  }
+  FUZZ_EXPECT((*log)->close().has_value());
+  const auto entries = fs.list(std::string{kDirectory});
+  FUZZ_EXPECT(entries.has_value());
+  for (const auto& entry : *entries) put_file_of_log(input, fs, entry.name);
+}
+
+/// One to three segments that follow each other, with other files that hold nothing sensible.
+void put_segments(Bytes& input, RandomBytes& random) {
   Offset next{0};
   for (auto segments = 1 + random.below(3); segments > 0; --segments) {
     const auto base_offset = static_cast<std::uint8_t>(next.value());
@@ -139,6 +162,20 @@ Bytes make_input(RandomBytes& random) {
     }
   }
   if (random.one_in(2)) put_file(input, kEpochsKind, 0, as_byte_view("0\n2\n1 0\n3 4\n"));
+}
+
+}  // namespace
+
+Bytes make_input(RandomBytes& random) {
+  Bytes input;
+  random.append_to(input, 1);
+  input.push_back(std::byte{0});
+  input.push_back(static_cast<std::byte>(random.one_in(2) ? 0 : random.below(40)));
+  if (random.one_in(3)) {
+    put_segments(input, random);
+  } else {
+    put_log(input, random);
+  }
   return input;
 }
 
@@ -163,7 +200,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, opening, &report);
   if (!log) return 0;
   FUZZ_EXPECT((*log)->log_start_offset() <= (*log)->log_end_offset());
-  read_all(**log, report.scanned && opening.recovery_point == Offset{0});
+  const bool scanned = report.scanned && opening.recovery_point == Offset{0};
+  read_all(**log, scanned);
   look_up(**log);
   if ((choices & 4U) != 0) {
     const auto end = (*log)->log_end_offset();
@@ -172,6 +210,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((choices & 8U) != 0) static_cast<void>((*log)->truncate_to((*log)->log_start_offset() + 1));
   const auto start = (*log)->log_start_offset();
   const auto end = (*log)->log_end_offset();
-  if ((*log)->close()) check_reopened(fs, opening, start, end);
+  if ((*log)->close()) check_reopened(fs, opening, start, end, scanned);
   return 0;
 }
