@@ -1,6 +1,7 @@
 #include "broker/replication/partition_table.hpp"
 
 #include <algorithm>
+#include <future>
 #include <mutex>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +11,13 @@ namespace {
 std::shared_ptr<Partition> pick(const std::vector<std::shared_ptr<Partition>>& partitions, PartitionId partition) {
   const auto index = static_cast<std::size_t>(partition.value());
   return partition.value() >= 0 && index < partitions.size() ? partitions[index] : nullptr;
+}
+
+/// Returns once everything that the partition holds is as safe as its settings demand, or can't be.
+void await_safe(Partition& partition) {
+  std::promise<void> safe;
+  partition.when_replicated(partition.log_end_offset(), [&](protocol::ErrorCode) { safe.set_value(); });
+  safe.get_future().wait();
 }
 
 }  // namespace
@@ -51,13 +59,17 @@ storage::LogOptions PartitionTable::log_options(const config::TopicSettings& set
 }
 
 void PartitionTable::apply(const controller::MetadataDelta& delta, Timestamp now) {
+  std::vector<std::shared_ptr<Partition>> opened;
   for (const auto& change : delta.topics) {
     if (change.before && (!change.after || change.after->id != change.before->id)) close_topic(*change.before);
-    if (change.after) open_topic(*change.after, now);
+    if (change.after) open_topic(*change.after, now, opened);
   }
+  // At a start after a crash: a client that came before would be told a smaller end than it has seen already.
+  for (const auto& partition : opened) await_safe(*partition);
 }
 
-void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp now) {
+void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp now,
+                                std::vector<std::shared_ptr<Partition>>& opened) {
   const auto before = find_topic(image.id);
   const auto settings = std::make_shared<const config::TopicSettings>(config::resolve(config_, image.configs));
   auto topic = std::make_shared<Topic>(Topic{image.name, image.id, {}});
@@ -69,6 +81,7 @@ void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp n
     } else if (std::find(partition.replicas.begin(), partition.replicas.end(), this_broker_) !=
                partition.replicas.end()) {
       known = open_partition(image, partition, settings, now);
+      if (known) opened.push_back(known);
     }
     topic->partitions.push_back(std::move(known));
   }

@@ -31,7 +31,7 @@ class PartitionTable {
   std::shared_ptr<Partition> find(const Uuid& topic_id, PartitionId partition) const;
 
   /// Brings the replicas in step with `delta`. A log that can't be created is logged and left out: its partition
-  /// answers KAFKA_STORAGE_ERROR until the next start.
+  /// answers KAFKA_STORAGE_ERROR until the next start. Blocks until what opened logs hold unsynced is synced.
   void apply(const controller::MetadataDelta& delta, Timestamp now);
 
   void for_each(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
@@ -56,7 +56,7 @@ class PartitionTable {
 
   TopicPtr find_topic(std::string_view name) const;
   TopicPtr find_topic(const Uuid& id) const;
-  void open_topic(const controller::TopicImage& image, Timestamp now);
+  void open_topic(const controller::TopicImage& image, Timestamp now, std::vector<std::shared_ptr<Partition>>& opened);
   void close_topic(const controller::TopicImage& image);
   std::shared_ptr<Partition> open_partition(const controller::TopicImage& topic,
                                             const controller::PartitionImage& image,
