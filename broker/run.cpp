@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -29,6 +30,15 @@ sigset_t take_over_signals() {
   return set;
 }
 
+/// Logs and connections take thousands of descriptors; the soft limit of a shell is 1024, kept low for programs that
+/// use select, of which this is none.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("can't raise the limit of open files");
+}
+
 int wait_for(const sigset_t& set) {
   int signal = 0;
   while (sigwait(&set, &signal) != 0) {
@@ -41,6 +51,7 @@ int wait_for(const sigset_t& set) {
 int run_until_signalled(config::LoadedConfig loaded) {
   set_up_logging();
   const auto signals = take_over_signals();
+  raise_descriptor_limit();
   for (const auto& warning : loaded.warnings) spdlog::warn("{}", warning);
   const auto listeners = loaded.settings.listeners;
   const auto node_id = loaded.settings.node_id.value();

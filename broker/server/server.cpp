@@ -38,6 +38,17 @@ struct Server::Peers {
   }
 };
 
+namespace {
+
+/// As configuration and log lines write it: an IPv4 client of a listener for both is no IPv6 address.
+boost::asio::ip::address address_of(const boost::asio::ip::tcp::endpoint& remote) {
+  const auto address = remote.address();
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
+}
+
+}  // namespace
+
 Server::Server(const config::BrokerSettings& settings)
     : settings_(settings),
       limits_{.frame_bytes_max = static_cast<std::size_t>(settings.socket_request_max_bytes),
@@ -92,7 +103,7 @@ void Server::accept(Listener& listener, Listener::Socket socket, IoThread& threa
   boost::system::error_code error;
   const auto remote = socket.remote_endpoint(error);
   if (error) return;  // gone already
-  auto host = remote.address().to_string();
+  auto host = address_of(remote).to_string();
   const auto id = next_connection_id_.fetch_add(1, std::memory_order_relaxed);
   const auto own_limit = settings_.max_connections_per_ip_overrides.find(host);
   const int per_host = own_limit == settings_.max_connections_per_ip_overrides.end() ? settings_.max_connections_per_ip
