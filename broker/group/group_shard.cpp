@@ -17,7 +17,7 @@ const GroupShard::Group* GroupShard::find(const std::string& group) const {
 }
 
 GroupShard::Group& GroupShard::find_or_make(const std::string& group) {
-  return groups_.try_emplace(group, group, settings_).first->second;
+  return groups_.try_emplace(group, group, *settings_).first->second;
 }
 
 /// After every step of a group: notes when it is due next, or forgets it.

@@ -25,7 +25,8 @@ namespace sluice::broker::group {
 /// load; a group exists as long as it has members, ids given out, something stored, or a write under way.
 class GroupShard {
  public:
-  explicit GroupShard(const config::GroupSettings& settings) : settings_(settings) {}
+  /// `settings` must outlive the shard.
+  explicit GroupShard(const config::GroupSettings& settings) : settings_(&settings) {}
 
   // Of members.
   Effects join(const JoinCall& call, Now now);
@@ -90,7 +91,7 @@ class GroupShard {
   protocol::ErrorCode check_commit(const protocol::OffsetCommitRequest& request, Now now);
   std::vector<GroupRecord> tombstones(const std::string& id, const Group& group) const;
 
-  const config::GroupSettings& settings_;
+  const config::GroupSettings* settings_;
   std::map<std::string, Group> groups_;
   std::set<std::pair<Instant, std::string>> due_;  // as the groups' `due`
 };

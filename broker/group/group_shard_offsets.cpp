@@ -31,7 +31,7 @@ Decision<OffsetCommitResponse> GroupShard::commit(const OffsetCommitRequest& req
       answer.error_code = error;
       if (error != ErrorCode::none) continue;
       auto metadata = partition.committed_metadata.value_or("");
-      if (metadata.size() > static_cast<std::size_t>(settings_.offset_metadata_max_bytes)) {
+      if (metadata.size() > static_cast<std::size_t>(settings_->offset_metadata_max_bytes)) {
         answer.error_code = ErrorCode::offset_metadata_too_large;
         continue;
       }
@@ -133,7 +133,7 @@ std::vector<GroupWrite> GroupShard::forget_expired(Now now) const {
   for (const auto& [id, group] : groups_) {
     const auto& classic = group.classic;
     const bool empty = classic.state() == ClassicState::empty;
-    Offsets::Expiry expiry{.now = now.wall, .retention = settings_.offsets_retention};
+    Offsets::Expiry expiry{.now = now.wall, .retention = settings_->offsets_retention};
     if (empty && classic.stored() && classic.state_timestamp() != kNoTimestamp)
       expiry.since = classic.state_timestamp();
     // Of a group at work, what it reads no more; but only while it is certain what it reads.

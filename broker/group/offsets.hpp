@@ -17,10 +17,10 @@ namespace sluice::broker::group {
 struct CommittedOffset {
   Offset offset = kNoOffset;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< KIP-320: of the record before `offset`; kNoLeaderEpoch: not told
-  std::string metadata;
+  std::string metadata{};
   Timestamp commit_timestamp{0};
   Timestamp expire_timestamp = kNoTimestamp;  ///< asked for by the client (OffsetCommit v2-4); kNoTimestamp: not
-  Uuid topic_id;                              ///< zero: committed by name only
+  Uuid topic_id{};                            ///< zero: committed by name only
 
   bool operator==(const CommittedOffset&) const = default;
 };
