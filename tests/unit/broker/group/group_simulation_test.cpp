@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kPartitions = 6;
 constexpr int kClients = 5;
-constexpr int kSteps = 400;
+constexpr int kSteps = 600;
 
 /// A consumer as sane clients are: joins, syncs, beats, commits what it owns; and loses answers, dies, comes back.
 struct Client {
@@ -56,20 +56,16 @@ class Simulation {
 
   void step() {
     auto& client = clients_[static_cast<std::size_t>(roll(kClients))];
-    switch (roll(12)) {
-      case 0:
-      case 1: return join(client);
-      case 2:
-      case 3: return beat(client);
-      case 4:
-      case 5: return commit(client);
-      case 6: return client.forget();  // crashed: the broker finds out by itself
-      case 7: return leave(client);
-      case 8: return groups_.commit_appends(1 + static_cast<std::size_t>(roll(3)));
-      case 9: return repeat(client);
-      case 10: return roll(20) == 0 ? restart() : groups_.commit_appends();
-      default: return groups_.pass(milliseconds{roll(4000)});
-    }
+    const int dice = roll(100);
+    if (dice < 15) return join(client);
+    if (dice < 45) return beat(client);
+    if (dice < 65) return commit(client);
+    if (dice < 67) return client.forget();  // crashed: the broker finds out by itself
+    if (dice < 69) return leave(client);
+    if (dice < 72) return repeat(client);
+    if (dice < 85) return groups_.commit_appends(1 + static_cast<std::size_t>(roll(3)));
+    if (dice < 99) return groups_.pass(milliseconds{roll(1500)});
+    if (roll(2) == 0) restart();
   }
 
   void join(Client& client) {
@@ -239,7 +235,7 @@ TEST_CASE("groups of random consumers keep their promises, through crashes of ei
     INFO("SLUICE_SEED=" << seed);
     handed_out += Simulation{seed}.run();
   }
-  CHECK(handed_out > 100 * count);
+  CHECK(handed_out > 20 * count);
 }
 
 }  // namespace sluice::test
