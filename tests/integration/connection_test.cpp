@@ -101,7 +101,7 @@ TEST_CASE("a client that does not read its answers is read no further, and costs
 }
 
 TEST_CASE("a client that reads its answers late gets all of them", "[connection]") {
-  const TestBroker broker{{"socket.send.buffer.bytes=10000"}};
+  const TestBroker broker;
   broker.create_topic("t", {{"sluice.durability", "os"}});
   auto connection = broker.connect();
   for (int i = 0; i < 20; ++i) test::produce(connection, "t", batch_of(1000, 900));
