@@ -58,11 +58,9 @@ TEST_CASE("settings that operators of Kafka know are known here with Kafka's def
   for (const auto& [name, value] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
            {"num.io.threads", "8"},
            {"queued.max.requests", "500"},
-           {"group.initial.rebalance.delay.ms", "3000"},
            {"group.consumer.session.timeout.ms", "45000"},
            {"group.share.record.lock.duration.ms", "30000"},
-           {"offsets.topic.num.partitions", "50"},
-           {"offsets.retention.minutes", "10080"},
+           {"offsets.commit.timeout.ms", "5000"},
            {"transaction.state.log.min.isr", "2"},
            {"transactional.id.expiration.ms", "604800000"},
            {"replica.lag.time.max.ms", "30000"},
