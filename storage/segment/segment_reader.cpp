@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/errc.hpp"
 #include "storage/segment/header_walker.hpp"
 
 namespace sluice::storage {
@@ -27,6 +28,7 @@ Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_fi
     if (!step) return step.error();
     if (!*step) return cut;
     const auto& header = (*step)->header;
+    if (header.base_offset() < cut.next_offset) return Errc::corrupt_batch;  // a reader would go in circles
     if ((*step)->end() > limit || header.last_offset() >= request.end)
       return Cut{(*step)->position, header.base_offset()};
     cut = {(*step)->end(), header.next_offset()};
