@@ -10,7 +10,7 @@ using namespace sluice::broker::config;
 namespace {
 
 std::filesystem::path reference_path() {
-  return std::filesystem::path{__FILE__}.parent_path() / "../../../../config/sluice.properties";
+  return std::filesystem::path{SLUICE_SOURCE_DIR} / "config/sluice.properties";
 }
 
 }  // namespace

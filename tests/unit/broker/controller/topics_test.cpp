@@ -63,7 +63,7 @@ TEST_CASE("a topic that can't be created is refused with the code that says why"
   CHECK(cluster.state.image().topic_count() == 2);
 }
 
-TEST_CASE("-1 asks for the broker's number of partitions and replicas", "[controller]") {
+TEST_CASE("minus one asks for the broker's number of partitions and replicas", "[controller]") {
   FakeCluster cluster{2, {{"num.partitions", {"5", "test"}}, {"default.replication.factor", {"2", "test"}}}};
   const auto result = cluster.create("t", -1, -1);
   CHECK(result.num_partitions == 5);
