@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include "tools/cli/failure_printer.hpp"
 #include "tools/cli/globals.hpp"
@@ -18,6 +20,9 @@ constexpr auto kDescription = R"(The command line of Sluice.
   sluice topic describe orders -b broker1:9092,broker2:9092 -o json
   sluice log verify /var/lib/sluice)";
 
+const std::map<std::string, OutputFormat> kFormats{
+    {"table", OutputFormat::table}, {"json", OutputFormat::json}, {"plain", OutputFormat::plain}};
+
 void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("-b,--brokers", globals.brokers, "Brokers to ask, the first that answers")
       ->type_name("HOST:PORT,...")
@@ -25,14 +30,15 @@ void add_globals(CLI::App& app, Globals& globals) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->capture_default_str();
-  app.add_option("-o,--output", globals.output, "table, json or plain: separated by tabs, without a header")
+  app.add_option_function<std::string>(
+         "-o,--output", [&globals](const std::string& name) { globals.output = kFormats.at(name); },
+         "table, json, or plain: separated by tabs, without a header")
       ->envname("SLUICE_OUTPUT")
       ->type_name("FORMAT")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, OutputFormat>{
-              {"table", OutputFormat::table}, {"json", OutputFormat::json}, {"plain", OutputFormat::plain}},
-          CLI::ignore_case))
-      ->default_str("table");
+      ->default_str("table")
+      ->check([](const std::string& name) {
+        return kFormats.contains(name) ? std::string{} : name + " is none of table, json, plain";
+      });
   app.add_option_function<std::string>(
          "--timeout",
          [&globals](const std::string& text) {
@@ -43,6 +49,7 @@ void add_globals(CLI::App& app, Globals& globals) {
            globals.timeout = std::chrono::milliseconds{std::stoll(value)};
          },
          "For each broker and request, as in 500ms, 30s, 2m")
+      ->type_name("TIME")
       ->default_str("30s");
   app.add_flag("-y,--yes", globals.yes, "Does not ask");
   app.add_flag("-q,--quiet", globals.quiet, "No progress");

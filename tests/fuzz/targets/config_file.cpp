@@ -47,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sluice::fuzz;
   const AllocationLimit limit{justified_by(size) + kTableBytes};
   const auto parsed = broker::config::parse_properties(as_text(std::as_bytes(std::span{data, size})));
-  broker::config::LoadOptions options{.data_home = "/nowhere"};
+  broker::config::LoadOptions options;
+  options.data_home = "/nowhere";
   for (const auto& property : parsed.properties) {
     if (options.assignments.size() == kAssignmentsMax) break;
     options.assignments.push_back(property.name + "=" + property.value);
