@@ -144,7 +144,7 @@ class WithBroker(unittest.TestCase):
             log.write(bytes(100))
         answer = self.ask('log', 'verify', directory, status=CHECK_FAILED)
         self.assertIn('00000000000000000000.log', answer.stdout)
-        self.assertIn('1 problems', answer.stderr)
+        self.assertIn('1 problem\n', answer.stderr)
 
 
 if __name__ == '__main__':

@@ -20,6 +20,10 @@ Table problems_of(const CheckResult& result) {
   return table;
 }
 
+std::string count_of(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : noun.ends_with("ch") ? "es" : "s");
+}
+
 void print_json(const CheckResult& result) {
   const Json all{{"partitions", result.partitions},
                  {"segments", result.segments},
@@ -32,11 +36,12 @@ void print_json(const CheckResult& result) {
 }
 
 void print_summary(const CheckResult& result) {
-  auto line =
-      fmt::format("{} partitions, {} segments, {} batches, {} records, {}: {} problems\n", result.partitions,
-                  result.segments, result.batches, result.records, human_bytes(result.bytes), result.problems.size());
+  auto line = fmt::format("{}, {}, {}, {}, {}: {}\n", count_of(result.partitions, "partition"),
+                          count_of(result.segments, "segment"), count_of(result.batches, "batch"),
+                          count_of(result.records, "record"), human_bytes(result.bytes),
+                          count_of(result.problems.size(), "problem"));
   if (result.missing_offsets > 0)
-    line += fmt::format("{} offsets are missing between batches, as after compaction\n", result.missing_offsets);
+    line += count_of(result.missing_offsets, "offset") + " missing between batches, as after compaction\n";
   std::fputs(line.c_str(), stdout);
 }
 
@@ -57,7 +62,7 @@ Outcome<> run(const std::string& directory, const Globals& globals) {
   }
   if (result->problems.empty()) return {};
   return Failure{.status = ExitStatus::check_failed,
-                 .message = fmt::format("{}: {} problems", directory, result->problems.size()),
+                 .message = fmt::format("{}: {}", directory, count_of(result->problems.size(), "problem")),
                  .tried = "check every batch, index and checkpoint",
                  .answer = result->problems.front().file + ": " + result->problems.front().what,
                  .next = "sluice log dump FILE shows what is there"};
