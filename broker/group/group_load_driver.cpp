@@ -8,6 +8,9 @@
 #include "protocol/record/record_stream.hpp"
 
 namespace sluice::broker::group {
+
+using protocol::ErrorCode;
+
 namespace {
 
 constexpr std::size_t kReadBytes = 5 << 20;
@@ -20,13 +23,18 @@ void GroupPartitionDriver::start(BlockingPool& pool) {
     state_ = State::active;
     return;
   }
-  pool.post([self = shared_from_this()] { self->load(); });
+  // After a crash some of the log may not be as safe yet as its answers were promised to be.
+  const auto end = partition_->log_end_offset();
+  partition_->when_replicated(end, [self = shared_from_this(), end, &pool](ErrorCode error) {
+    if (error == ErrorCode::none) return pool.post([self, end] { self->load(end); });
+    self->thread_.post([self] { self->stop(); });
+  });
 }
 
-void GroupPartitionDriver::load() {
+void GroupPartitionDriver::load(Offset end) {
   const auto began = now().steady;
   const auto name = partition_->name().to_string();
-  const auto replayed = replay_log();
+  const auto replayed = replay_log(end);
   if (!replayed) {
     spdlog::error("partition={} its groups can't be loaded: {}", name, replayed.error().message());
     thread_.post([self = shared_from_this()] { self->stop(); });
@@ -43,9 +51,8 @@ void GroupPartitionDriver::become_active() {
   wait_for_deadline();
 }
 
-Result<> GroupPartitionDriver::replay_log() {
+Result<> GroupPartitionDriver::replay_log(Offset end) {
   auto& log = partition_->log();
-  const auto end = partition_->high_watermark();
   auto next = partition_->log_start_offset();
   std::vector<std::byte> bytes;
   while (next < end) {

@@ -41,7 +41,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   IoThread& thread() const noexcept { return thread_; }
   const replication::Partition& partition() const noexcept { return *partition_; }
 
-  /// Loads, on `pool` unless the log is empty; until then requests are answered COORDINATOR_LOAD_IN_PROGRESS.
+  /// Loads, on `pool` unless the log is empty, what the log holds now, once that is replicated; until then requests are
+  /// answered COORDINATOR_LOAD_IN_PROGRESS.
   void start(BlockingPool& pool);
 
   // On thread() from here on.
@@ -75,8 +76,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
     Done done;
   };
 
-  void load();
-  Result<> replay_log();
+  void load(Offset end);
+  Result<> replay_log(Offset end);
   void replay_batch(const record::BatchView& batch);
   void become_active();
 
