@@ -39,9 +39,10 @@ struct Coordinator {
   }
   template <class Work>
   auto on_thread(Work work) {
-    std::promise<decltype(work())> done;
-    thread.post([&] { done.set_value(work()); });
-    return done.get_future().get();
+    const auto done = std::make_shared<std::promise<decltype(work())>>();
+    auto result = done->get_future();
+    thread.post([&work, done] { done->set_value(work()); });
+    return result.get();
   }
   ErrorCode availability(const std::shared_ptr<GroupPartitionDriver>& driver) {
     return on_thread([&] { return driver->availability(); });
