@@ -48,6 +48,21 @@ std::vector<metrics::NumberName> error_names() {
   return names;
 }
 
+void tell_of_recovery(const std::vector<storage::LogManager::Recovered>& recovered, bool clean_shutdown) {
+  std::uint64_t scanned = 0;
+  std::uint64_t cut = 0;
+  for (const auto& found : recovered) {
+    scanned += found.report.bytes_scanned;
+    cut += found.report.tail_bytes_cut;
+    if (found.error) spdlog::error("partition={} not opened: {}", found.partition.to_string(), found.error.message());
+    if (found.report.tail_bytes_cut > 0) {
+      spdlog::warn("partition={} torn_tail_bytes_cut={}", found.partition.to_string(), found.report.tail_bytes_cut);
+    }
+  }
+  spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={}", recovered.size(),
+               clean_shutdown, scanned, cut);
+}
+
 }  // namespace
 
 struct Broker::Parts {
@@ -61,7 +76,7 @@ struct Broker::Parts {
 
   bool open_data_directories();
   bool open_metadata();
-  void open_logs();
+  bool open_logs();
   bool open_admin();
   void start_housekeeping();
   void stop();
@@ -88,6 +103,7 @@ struct Broker::Parts {
   std::unique_ptr<ThreadPulse> pulse;
   std::unique_ptr<admin::AdminServer> admin_server;
   Housekeeping housekeeping;
+  bool logs_opened = false;  // else they must not be marked as closed cleanly
   bool started = false;
   bool stopped = false;
 };
@@ -134,9 +150,9 @@ bool Broker::Parts::open_metadata() {
   return true;
 }
 
-void Broker::Parts::open_logs() {
+bool Broker::Parts::open_logs() {
   syncer = std::make_unique<replication::LogSyncer>(static_cast<unsigned>(settings.sync_threads), *metrics);
-  partitions = std::make_unique<replication::PartitionTable>(*logs, *syncer, *config, settings.node_id);
+  partitions = std::make_unique<replication::PartitionTable>(*logs, *syncer, *config, settings);
   const auto image = controller->image();
   const auto options_for = [&](const TopicPartition& name) -> std::optional<storage::LogOptions> {
     const auto* topic = image->find_topic(name.topic);
@@ -146,18 +162,12 @@ void Broker::Parts::open_logs() {
   const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir) * settings.log_dirs.size();
   const auto recovered =
       logs->load_all(options_for, wall_clock_now(), [&](auto jobs) { run_all(std::move(jobs), threads); });
-  std::uint64_t scanned = 0;
-  std::uint64_t cut = 0;
-  for (const auto& found : recovered) {
-    scanned += found.report.bytes_scanned;
-    cut += found.report.tail_bytes_cut;
-    if (found.error) spdlog::error("partition={} not opened: {}", found.partition.to_string(), found.error.message());
-    if (found.report.tail_bytes_cut > 0) {
-      spdlog::warn("partition={} torn_tail_bytes_cut={}", found.partition.to_string(), found.report.tail_bytes_cut);
-    }
+  if (!recovered) {
+    spdlog::critical("can't read log.dirs, or a checkpoint in them: {}", recovered.error().message());
+    return false;
   }
-  spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={}", recovered.size(),
-               logs->clean_shutdown_found(), scanned, cut);
+  logs_opened = true;
+  tell_of_recovery(*recovered, logs->clean_shutdown_found());
   groups.reset(new group::GroupCoordinatorDriver{{.settings = settings,
                                                   .controller = *controller,
                                                   .images = *controller,
@@ -168,6 +178,7 @@ void Broker::Parts::open_logs() {
         partitions->apply(delta, wall_clock_now());
         groups->apply(delta);
       });
+  return true;
 }
 
 bool Broker::Parts::open_admin() {
@@ -236,7 +247,7 @@ void Broker::Parts::stop() {
       spdlog::error("the metadata log did not close: {}", closed.error().message());
     }
   }
-  if (partitions) {
+  if (logs_opened) {
     const auto high_watermarks = partitions->high_watermarks();
     const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir);
     syncer->stop();
@@ -256,7 +267,7 @@ bool Broker::start() {
   if (!parts.open_data_directories()) return false;
   if (!parts.server.open_listeners()) return false;
   if (!parts.open_metadata()) return false;
-  parts.open_logs();
+  if (!parts.open_logs()) return false;
   parts.producer_ids = std::make_unique<ProducerIds>(*parts.controller, parts.settings.node_id);
   parts.fetch_sessions = std::make_unique<fetch::FetchSessionCache>(
       static_cast<std::size_t>(parts.settings.max_incremental_fetch_session_cache_slots));

@@ -116,44 +116,50 @@ const std::string& LogManager::cluster_id() const noexcept { return state_->clus
 Uuid LogManager::directory_id(std::size_t index) const { return state_->directories.at(index).meta()->directory_id; }
 bool LogManager::clean_shutdown_found() const noexcept { return state_->clean_shutdown_found; }
 
-std::vector<LogManager::Recovered> LogManager::load_all(const OptionsFor& options_for, Timestamp now,
-                                                        const RunAll& run_all) {
-  std::vector<Recovered> recovered;
-  struct Job {
-    LogOptions options;
-    LogOpening opening;
-    std::size_t directory;
+/// What one directory holds that `options_for` claims, and what its checkpoints say of each.
+Result<> LogManager::survey(std::size_t index, const OptionsFor& options_for, Timestamp now,
+                            std::vector<Recovered>& found, std::vector<Job>& jobs) {
+  auto& directory = state_->directories[index];
+  const auto clean = directory.take_clean_shutdown();
+  if (!clean) return clean.error();
+  state_->clean_shutdown_found = state_->clean_shutdown_found && *clean;
+  const auto recovery_points = directory.read_checkpoint(kRecoveryPointCheckpoint);
+  if (!recovery_points) return recovery_points.error();
+  const auto log_starts = directory.read_checkpoint(kLogStartCheckpoint);
+  if (!log_starts) return log_starts.error();
+  auto high_watermarks = directory.read_checkpoint(kHighWatermarkCheckpoint);
+  if (!high_watermarks) return high_watermarks.error();
+  state_->checkpointed_high_watermarks.merge(*high_watermarks);
+  const auto retired = directory.retired();
+  if (!retired) return retired.error();
+  // When they were renamed is not known: their delay begins anew.
+  for (const auto& path : *retired) state_->retired.push_back({path, Timestamp{0}});
+  auto partitions = directory.partitions();
+  if (!partitions) return partitions.error();
+  const auto at = [](const OffsetCheckpoint& offsets, const TopicPartition& partition) {
+    const auto known = offsets.find(partition);
+    return known == offsets.end() ? Offset{0} : known->second;
   };
+  for (auto& [partition, path] : *partitions) {
+    const auto options = options_for(partition);
+    if (!options) continue;
+    jobs.push_back({.options = *options,
+                    .opening = {.recovery_point = at(*recovery_points, partition),
+                                .log_start_offset = at(*log_starts, partition),
+                                .clean_shutdown = *clean,
+                                .now = now},
+                    .directory = index});
+    found.push_back({.partition = std::move(partition), .directory = std::move(path), .report = {}, .error = {}});
+  }
+  return {};
+}
+
+Result<std::vector<LogManager::Recovered>> LogManager::load_all(const OptionsFor& options_for, Timestamp now,
+                                                                const RunAll& run_all) {
+  std::vector<Recovered> recovered;
   std::vector<Job> openings;
   for (std::size_t i = 0; i < state_->directories.size(); ++i) {
-    auto& directory = state_->directories[i];
-    const auto clean = directory.take_clean_shutdown();
-    const bool trusted = clean && *clean;
-    state_->clean_shutdown_found = state_->clean_shutdown_found && trusted;
-    const auto recovery_points = directory.read_checkpoint(kRecoveryPointCheckpoint);
-    const auto log_starts = directory.read_checkpoint(kLogStartCheckpoint);
-    state_->checkpointed_high_watermarks.merge(directory.read_checkpoint(kHighWatermarkCheckpoint));
-    const auto at = [](const OffsetCheckpoint& offsets, const TopicPartition& partition) {
-      const auto found = offsets.find(partition);
-      return found == offsets.end() ? Offset{0} : found->second;
-    };
-    if (const auto retired = directory.retired()) {
-      // When they were renamed is not known: their delay begins anew only if it is asked from zero.
-      for (const auto& path : *retired) state_->retired.push_back({path, Timestamp{0}});
-    }
-    auto found = directory.partitions();
-    if (!found) continue;
-    for (auto& [partition, path] : *found) {
-      const auto options = options_for(partition);
-      if (!options) continue;
-      openings.push_back({.options = *options,
-                          .opening = {.recovery_point = at(recovery_points, partition),
-                                      .log_start_offset = at(log_starts, partition),
-                                      .clean_shutdown = trusted,
-                                      .now = now},
-                          .directory = i});
-      recovered.push_back({.partition = std::move(partition), .directory = std::move(path), .report = {}, .error = {}});
-    }
+    if (const auto surveyed = survey(i, options_for, now, recovered, openings); !surveyed) return surveyed.error();
   }
 
   // Of two copies of a partition in different directories nobody knows which is the newer.

@@ -62,7 +62,10 @@ class LogManager {
 
   /// Opens the log of every partition directory that `options_for` claims, in parallel by `run_all`; scans only what lies past the recovery
   /// points of directories without a clean-shutdown marker. The markers are removed first.
-  std::vector<Recovered> load_all(const OptionsFor& options_for, Timestamp now, const RunAll& run_all);
+  ///
+  /// Errors: a directory or a checkpoint that can't be read. Going on without would trust damaged logs, or begin anew
+  /// beside records that are there.
+  Result<std::vector<Recovered>> load_all(const OptionsFor& options_for, Timestamp now, const RunAll& run_all);
 
   /// Null when there is none.
   std::shared_ptr<Log> find(const TopicPartition& partition) const;
@@ -90,6 +93,14 @@ class LogManager {
 
  private:
   struct State;
+  struct Job {
+    LogOptions options;
+    LogOpening opening;
+    std::size_t directory;
+  };
+
+  Result<> survey(std::size_t index, const OptionsFor& options_for, Timestamp now, std::vector<Recovered>& found,
+                  std::vector<Job>& jobs);
   explicit LogManager(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -23,8 +23,12 @@ void await_safe(Partition& partition) {
 }  // namespace
 
 PartitionTable::PartitionTable(storage::LogManager& logs, LogSyncer& syncer, const config::BrokerConfig& config,
-                               BrokerId this_broker)
-    : logs_(logs), syncer_(syncer), config_(config), this_broker_(this_broker) {}
+                               const config::BrokerSettings& settings)
+    : logs_(logs),
+      syncer_(syncer),
+      config_(config),
+      this_broker_(settings.node_id),
+      producer_id_expiration_(settings.producer_id_expiration_ms) {}
 
 PartitionTable::TopicPtr PartitionTable::find_topic(std::string_view name) const {
   const std::shared_lock lock{mutex_};
@@ -55,6 +59,7 @@ storage::LogOptions PartitionTable::log_options(const config::TopicSettings& set
           .index_interval_bytes = settings.index_interval_bytes,
           .segment_index_bytes = settings.segment_index_bytes,
           .preallocate = settings.preallocate,
+          .producer_id_expiration_ms = producer_id_expiration_,
           .file_delete_delay_ms = settings.file_delete_delay_ms};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/config/broker_config.hpp"
+#include "broker/config/broker_settings.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/replication/log_syncer.hpp"
 #include "broker/replication/partition.hpp"
@@ -24,7 +25,7 @@ namespace sluice::broker::replication {
 class PartitionTable {
  public:
   PartitionTable(storage::LogManager& logs, LogSyncer& syncer, const config::BrokerConfig& config,
-                 BrokerId this_broker);
+                 const config::BrokerSettings& settings);
 
   /// Null when this broker has no such replica.
   std::shared_ptr<Partition> find(std::string_view topic, PartitionId partition) const;
@@ -66,6 +67,7 @@ class PartitionTable {
   LogSyncer& syncer_;
   const config::BrokerConfig& config_;
   const BrokerId this_broker_;
+  const std::chrono::milliseconds producer_id_expiration_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, TopicPtr, TextHash, std::equal_to<>> by_name_;
   std::unordered_map<Uuid, TopicPtr> by_id_;

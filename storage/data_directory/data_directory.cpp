@@ -72,9 +72,10 @@ Result<bool> DataDirectory::take_clean_shutdown() {
 
 Result<> DataDirectory::leave_clean_shutdown() { return write_clean_shutdown(*fs_, path_, kNoBrokerEpoch); }
 
-OffsetCheckpoint DataDirectory::read_checkpoint(std::string_view file) const {
+Result<OffsetCheckpoint> DataDirectory::read_checkpoint(std::string_view file) const {
   auto offsets = read_offset_checkpoint(*fs_, join_path(path_, file));
-  return offsets ? std::move(*offsets) : OffsetCheckpoint{};
+  if (!offsets && offsets.error() == std::errc::no_such_file_or_directory) return OffsetCheckpoint{};
+  return offsets;
 }
 
 Result<> DataDirectory::write_checkpoint(std::string_view file, const OffsetCheckpoint& offsets) {

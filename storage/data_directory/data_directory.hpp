@@ -32,8 +32,8 @@ class DataDirectory {
   Result<bool> take_clean_shutdown();
   Result<> leave_clean_shutdown();
 
-  /// Empty where the file is missing or does not parse: every offset in it only saves work.
-  OffsetCheckpoint read_checkpoint(std::string_view file) const;
+  /// Empty where the file is missing. Errors: Errc::corrupt_checkpoint; of the system.
+  Result<OffsetCheckpoint> read_checkpoint(std::string_view file) const;
   Result<> write_checkpoint(std::string_view file, const OffsetCheckpoint& offsets);
 
   struct PartitionDirectory {

@@ -27,7 +27,7 @@ struct Process {
   std::vector<LogManager::Recovered> open() {
     logs.reset();
     logs = LogManager::open(fs, directories, {.cluster_id = "cluster", .node_id = BrokerId{1}}).value();
-    return logs->load_all([](const TopicPartition&) { return LogOptions{}; }, kSomeTime, run_in_order);
+    return logs->load_all([](const TopicPartition&) { return LogOptions{}; }, kSomeTime, run_in_order).value();
   }
   std::uint64_t log_bytes() { return (*fs.open(kLogFile, OpenMode::existing))->size().value(); }
   void damage_second_batch() {

@@ -39,7 +39,7 @@ struct Harness {
   void open(bool claimed = true) {
     REQUIRE(try_open());
     const auto options = [&](const TopicPartition&) { return claimed ? std::optional{LogOptions{}} : std::nullopt; };
-    recovered = logs->load_all(options, kSomeTime, run_in_order);
+    recovered = logs->load_all(options, kSomeTime, run_in_order).value();
   }
   void close() {
     REQUIRE(logs->close({}, run_in_order));

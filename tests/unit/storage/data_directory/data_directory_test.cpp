@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/errc.hpp"
 #include "storage/fs/memory_file_system.hpp"
 #include "tests/support/result_printer.hpp"
 
@@ -39,15 +40,15 @@ TEST_CASE("the clean-shutdown mark is taken once", "[data_directory]") {
   CHECK(directory.take_clean_shutdown().value() == false);
 }
 
-TEST_CASE("checkpoints read back; one that is missing or damaged is empty", "[data_directory]") {
+TEST_CASE("checkpoints read back; a missing one is empty, a damaged one an error", "[data_directory]") {
   MemoryFileSystem fs;
   auto directory = DataDirectory::open(fs, "/data").value();
-  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint).empty());
+  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint).value().empty());
   const OffsetCheckpoint offsets{{TopicPartition{"t", PartitionId{0}}, Offset{5}}};
   REQUIRE(directory.write_checkpoint(kRecoveryPointCheckpoint, offsets));
-  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint) == offsets);
+  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint).value() == offsets);
   REQUIRE(write_file_atomically(fs, join_path("/data", kRecoveryPointCheckpoint), "0\nnonsense\n"));
-  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint).empty());
+  CHECK(directory.read_checkpoint(kRecoveryPointCheckpoint).error() == Errc::corrupt_checkpoint);
 }
 
 TEST_CASE("partitions and what is on its way to deletion are told apart, the rest is not looked at",
