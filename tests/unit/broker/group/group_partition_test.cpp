@@ -7,7 +7,6 @@ namespace sluice::broker::group {
 TEST_CASE("names hash as in Java, over UTF-16 units", "[group]") {
   CHECK(java_hash("") == 0);
   CHECK(java_hash("abc") == 96354);
-  CHECK(java_hash("console-consumer-12345") == java_hash("console-consumer-12345"));
   CHECK(java_hash("\xc3\xa9") == 0xe9);
   CHECK(java_hash("\xf0\x9f\x98\x80") == 31 * 0xd83d + 0xde00);
   CHECK(java_hash("\xff") == 0xfffd);
