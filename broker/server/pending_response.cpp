@@ -17,6 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kSizePrefix = 4;
+/// Records are views into the frame; everything else is decoded, and a list of tiny items takes many times its size.
+constexpr std::size_t kRecordlessBytesMax = 16U << 20;
 
 /// Response header v0 is the correlation id alone; v1 adds tagged fields, of which there are none. ApiVersions answers
 /// v0 always, so that a client that guessed its version too high can read the refusal (KIP-511).
@@ -132,6 +134,8 @@ const char* start_request(Connection& connection, Services& services, ResponseQu
   const bool served = version >= api->min_version && version <= api->max_version;
   const bool refused_politely = !served && api->key == protocol::ApiKey::api_versions;
   if (!served && !refused_politely) return "request of an API version that is not served";
+  if (api->key != protocol::ApiKey::produce && frame.size() > kRecordlessBytesMax)
+    return "request without records too large";
 
   wire::Reader reader{frame};
   protocol::RequestHeader header;
