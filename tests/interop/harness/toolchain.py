@@ -13,8 +13,27 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS = os.path.join(HERE, "clients")
 
 
+# How pip, npm, go and Maven say that their registry is out of reach: no network, no route, no trust in the certificate.
+UNREACHABLE = (
+    "CERTIFICATE_VERIFY_FAILED",
+    "NewConnectionError",
+    "ConnectTimeoutError",
+    "ENOTFOUND",
+    "ECONNREFUSED",
+    "ETIMEDOUT",
+    "SELF_SIGNED_CERT",
+    "UNABLE_TO_GET_ISSUER_CERT",
+    "no such host",
+    "dial tcp",
+    "x509:",
+    "Unknown host",
+    "PKIX path building failed",
+)
+
+
 class Skip(Exception):
-    """A row cannot run here because a tool that it is written for is not installed. Nothing else may raise this."""
+    """A row cannot run here because a tool that it is written for is not installed, or the registry that its packages
+    come from is out of reach. Nothing else may raise this."""
 
 
 def need(*programs):
@@ -35,6 +54,8 @@ def run(arguments, cwd=None, env=None):
     )
     if done.returncode:
         output = (done.stdout + done.stderr)[-4000:]
+        if any(sign in output for sign in UNREACHABLE):
+            raise Skip(f"{os.path.basename(arguments[0])} cannot reach its package registry")
         raise RuntimeError(f"{' '.join(arguments)} ended with status {done.returncode}\n{output}")
     return done.stdout
 
