@@ -60,8 +60,8 @@ class LogManager {
   Uuid directory_id(std::size_t index = 0) const;
   bool clean_shutdown_found() const noexcept;  ///< in every directory
 
-  /// Opens the log of every partition directory that `options_for` claims, in parallel by `run_all`; scans only what lies past the recovery
-  /// points of directories without a clean-shutdown marker. The markers are removed first.
+  /// Opens the log of every partition directory that `options_for` claims, in parallel by `run_all`; scans only what
+  /// lies past the recovery points of directories without a clean-shutdown marker. The markers are removed first.
   ///
   /// Errors: a directory or a checkpoint that can't be read. Going on without would trust damaged logs, or begin anew
   /// beside records that are there.

@@ -1,8 +1,7 @@
 #include "broker/replication/log_syncer.hpp"
 
-#include <pthread.h>
-
 #include <chrono>
+#include <pthread.h>
 
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/replication/partition.hpp"

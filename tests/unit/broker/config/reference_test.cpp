@@ -9,9 +9,7 @@ using namespace sluice::broker::config;
 
 namespace {
 
-std::filesystem::path reference_path() {
-  return std::filesystem::path{SLUICE_SOURCE_DIR} / "config/sluice.properties";
-}
+std::filesystem::path reference_path() { return std::filesystem::path{SLUICE_SOURCE_DIR} / "config/sluice.properties"; }
 
 }  // namespace
 
