@@ -49,7 +49,8 @@ struct Harness {
 }  // namespace
 
 TEST_CASE("damage in the middle of the metadata log is refused, wherever it hit, and nothing is cut", "[controller]") {
-  const auto part = GENERATE(record::at::kLength, record::at::kMagic, record::at::kCrc, record::kBatchHeaderBytes + 1);
+  const auto part = GENERATE(as<std::size_t>{}, record::at::kLength, record::at::kMagic, record::at::kCrc,
+                             record::kBatchHeaderBytes + 1);
   Harness it;
   const auto bytes = it.file_bytes();
   it.damage(it.starts[1] + part);
