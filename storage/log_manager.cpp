@@ -32,9 +32,10 @@ struct LogManager::State {
     std::error_code error;
   };
 
-  explicit State(FileSystem& files) : fs(files) {}
+  explicit State(FileSystem& files) : fs(files), resources(files) {}
 
   FileSystem& fs;
+  LogResources resources;
   std::vector<DataDirectory> directories;
   std::string cluster_id;
   bool clean_shutdown_found = true;
@@ -170,7 +171,7 @@ Result<std::vector<LogManager::Recovered>> LogManager::load_all(const OptionsFor
     jobs.push_back([this, &count, &found = recovered[i], &job = openings[i]] {
       auto log = count.at(found.partition) > 1
                      ? Result<std::unique_ptr<Log>>{Errc::wrong_directory}
-                     : Log::open(state_->fs, found.directory, job.options, job.opening, &found.report);
+                     : Log::open(state_->resources, found.directory, job.options, job.opening, &found.report);
       if (!log) {
         found.error = log.error();
         const std::lock_guard lock{state_->mutex};
@@ -222,7 +223,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
   if (const auto made = state_->fs.create_directories(path); !made) return made.error();
   const auto metadata_path = join_path(path, kPartitionMetadataFile);
   if (const auto noted = write_partition_metadata(state_->fs, metadata_path, {topic_id}); !noted) return noted.error();
-  auto log = Log::open(state_->fs, path, options, {.clean_shutdown = true, .now = now});
+  auto log = Log::open(state_->resources, path, options, {.clean_shutdown = true, .now = now});
   if (!log) return log.error();
   if (const auto synced = state_->fs.sync_directory(parent.path()); !synced) return synced.error();
   std::shared_ptr<Log> shared = std::move(*log);

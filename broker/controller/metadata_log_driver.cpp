@@ -44,7 +44,8 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(storage::FileSystem& fs, 
   opening.now = now;  // recovery point 0: every batch is checked, which for a log of metadata costs little
   opening.synced_one_by_one = true;
   storage::RecoveryReport report;
-  auto log = storage::Log::open(fs, directory, {}, opening, &report);
+  std::unique_ptr<MetadataLog> metadata{new MetadataLog{fs}};
+  auto log = storage::Log::open(metadata->resources_, directory, {}, opening, &report);
   if (!log) {
     if (log.error() == storage::Errc::corrupt_batch) {
       spdlog::critical("metadata log is damaged in its middle; it is left as it is directory={}", directory);
@@ -57,7 +58,7 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(storage::FileSystem& fs, 
   if (report.tail_bytes_cut != 0) {
     spdlog::warn("metadata log had a torn tail; cut it directory={} bytes={}", directory, report.tail_bytes_cut);
   }
-  std::unique_ptr<MetadataLog> metadata{new MetadataLog{std::move(*log)}};
+  metadata->log_ = std::move(*log);
   if (auto replayed = metadata->replay_all(replay); !replayed) return replayed.error();
   return metadata;
 }

@@ -39,9 +39,10 @@ class MetadataLog {
   Result<> close() { return log_->close(); }
 
  private:
-  explicit MetadataLog(std::unique_ptr<storage::Log> log) : log_(std::move(log)) {}
+  explicit MetadataLog(storage::FileSystem& fs) : resources_(fs) {}
   Result<> replay_all(const Replay& replay) const;
 
+  storage::LogResources resources_;
   std::unique_ptr<storage::Log> log_;
   record::BatchBuilder builder_;
   std::vector<std::byte> batch_;

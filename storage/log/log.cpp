@@ -4,8 +4,11 @@
 
 namespace sluice::storage {
 
-Log::Log(FileSystem& fs, std::string directory, const LogOptions& options)
-    : fs_(fs), directory_(std::move(directory)), state_(std::make_unique<State>(fs, directory_, options)) {}
+Log::Log(LogResources& resources, std::string directory, const LogOptions& options)
+    : resources_(resources),
+      fs_(resources.fs),
+      directory_(std::move(directory)),
+      state_(std::make_unique<State>(resources.fs, directory_, options)) {}
 
 // Without close() this is a crash as far as the files are concerned: the next opening scans.
 Log::~Log() = default;

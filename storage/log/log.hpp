@@ -17,6 +17,7 @@
 #include "storage/errc.hpp"
 #include "storage/fs/file_system.hpp"
 #include "storage/log/log_options.hpp"
+#include "storage/log/log_resources.hpp"
 #include "storage/segment/log_slice.hpp"
 
 namespace sluice::storage {
@@ -74,7 +75,7 @@ struct SegmentSummary {
 /// offline for good: whatever was not synced may be lost, and a second fsync would lie (Rebello et al., ATC '20).
 class Log {
  public:
-  static Result<std::unique_ptr<Log>> open(FileSystem& fs, std::string directory, const LogOptions& options,
+  static Result<std::unique_ptr<Log>> open(LogResources& resources, std::string directory, const LogOptions& options,
                                            const LogOpening& opening, RecoveryReport* report = nullptr);
   ~Log();
   Log(const Log&) = delete;
@@ -145,7 +146,7 @@ class Log {
  private:
   struct State;
   class Recovery;
-  Log(FileSystem& fs, std::string directory, const LogOptions& options);
+  Log(LogResources& resources, std::string directory, const LogOptions& options);
 
   // The caller holds the append mutex.
   Result<> append_run(ByteView run, std::uint32_t batches);
@@ -161,6 +162,7 @@ class Log {
 
   Result<LogSlice> read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const;
 
+  LogResources& resources_;
   FileSystem& fs_;
   std::string directory_;
   std::unique_ptr<State> state_;

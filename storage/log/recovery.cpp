@@ -10,10 +10,10 @@
 
 namespace sluice::storage {
 
-Result<std::unique_ptr<Log>> Log::open(FileSystem& fs, std::string directory, const LogOptions& options,
+Result<std::unique_ptr<Log>> Log::open(LogResources& resources, std::string directory, const LogOptions& options,
                                        const LogOpening& opening, RecoveryReport* report) {
   RecoveryReport unread;
-  std::unique_ptr<Log> log{new Log{fs, std::move(directory), options}};
+  std::unique_ptr<Log> log{new Log{resources, std::move(directory), options}};
   if (const auto recovered = Recovery{*log, opening, report ? *report : unread}.run(); !recovered)
     return recovered.error();
   return log;

@@ -14,6 +14,7 @@ namespace sluice::test {
 /// A log in memory, with the small conveniences that tests of it share.
 struct LogHarness {
   storage::MemoryFileSystem fs{std::uint64_t{16} << 20};
+  storage::LogResources resources{fs};
   storage::LogOptions options{.segment_bytes = 1U << 20, .index_interval_bytes = 128, .segment_index_bytes = 4096};
   Timestamp now = kSomeTime;
   storage::RecoveryReport report;
@@ -27,7 +28,7 @@ struct LogHarness {
   Result<> try_open(storage::LogOpening opening = {}) {
     log.reset();
     opening.now = now;
-    auto opened = storage::Log::open(fs, "/data/t-0", options, opening, &report);
+    auto opened = storage::Log::open(resources, "/data/t-0", options, opening, &report);
     if (!opened) return opened.error();
     log = std::move(*opened);
     return {};

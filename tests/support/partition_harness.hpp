@@ -18,7 +18,8 @@ struct PartitionHarness {
 
   explicit PartitionHarness(broker::config::Durability durability, BrokerId leader = BrokerId{1}) {
     REQUIRE(fs.create_directories("/data").has_value());
-    std::shared_ptr<storage::Log> log = storage::Log::open(fs, "/data/t-0", {}, {.clean_shutdown = true}).value();
+    std::shared_ptr<storage::Log> log =
+        storage::Log::open(resources, "/data/t-0", {}, {.clean_shutdown = true}).value();
     partition = std::make_shared<Partition>(TopicPartition{"t", PartitionId{0}}, Uuid::random(), log,
                                             broker::replication::Leadership{leader, LeaderEpoch{3}}, BrokerId{1},
                                             settings(durability), syncer);
@@ -35,6 +36,7 @@ struct PartitionHarness {
   }
 
   storage::MemoryFileSystem fs{std::uint64_t{16} << 20};
+  storage::LogResources resources{fs};
   broker::metrics::BrokerMetrics metrics{{}, {}, "test"};
   broker::replication::LogSyncer syncer{2, metrics};
   std::shared_ptr<Partition> partition;

@@ -94,12 +94,12 @@ Result<storage::Appended> append(storage::Log& log) {
 }
 
 /// After a clean stop. Where everything was scanned, the log is as it was left.
-void check_reopened(storage::MemoryFileSystem& fs, storage::LogOpening opening, Offset start, Offset end,
+void check_reopened(storage::LogResources& resources, storage::LogOpening opening, Offset start, Offset end,
                     bool scanned) {
   opening.clean_shutdown = true;
   opening.log_start_offset = start;
   opening.recovery_point = end;
-  const auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, opening);
+  const auto log = storage::Log::open(resources, std::string{kDirectory}, kOptions, opening);
   FUZZ_EXPECT(!scanned || log.has_value());
   if (!log) return;
   FUZZ_EXPECT(!scanned || (*log)->log_end_offset() == end);
@@ -127,8 +127,9 @@ void put_file_of_log(Bytes& input, storage::MemoryFileSystem& fs, const std::str
 /// What a log left that was written and closed.
 void put_log(Bytes& input, RandomBytes& random) {
   storage::MemoryFileSystem fs{std::uint64_t{1} << 20};
+  storage::LogResources resources{fs};
   FUZZ_EXPECT(fs.create_directories(std::string{kDirectory}).has_value());
-  auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, {.now = kNow});
+  auto log = storage::Log::open(resources, std::string{kDirectory}, kOptions, {.now = kNow});
   FUZZ_EXPECT(log.has_value());
   for (auto batches = 1 + random.below(12); batches > 0; --batches) {
     Bytes bytes;
@@ -193,11 +194,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const AllocationLimit limit{justified_by(size) + kReaderBytes};
   storage::MemoryFileSystem fs{std::uint64_t{1} << 20};
+  storage::LogResources resources{fs};
   FUZZ_EXPECT(fs.create_directories(std::string{kDirectory}).has_value());
   write_files(fs, input);
 
   storage::RecoveryReport report;
-  const auto log = storage::Log::open(fs, std::string{kDirectory}, kOptions, opening, &report);
+  const auto log = storage::Log::open(resources, std::string{kDirectory}, kOptions, opening, &report);
   if (!log) return 0;
   FUZZ_EXPECT((*log)->log_start_offset() <= (*log)->log_end_offset());
   const bool scanned = report.scanned && opening.recovery_point == Offset{0};
@@ -210,6 +212,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((choices & 8U) != 0) static_cast<void>((*log)->truncate_to((*log)->log_start_offset() + 1));
   const auto start = (*log)->log_start_offset();
   const auto end = (*log)->log_end_offset();
-  if ((*log)->close()) check_reopened(fs, opening, start, end, scanned);
+  if ((*log)->close()) check_reopened(resources, opening, start, end, scanned);
   return 0;
 }

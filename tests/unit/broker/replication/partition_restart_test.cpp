@@ -14,10 +14,10 @@ namespace {
 struct Restarted {
   explicit Restarted(config::Durability durability) {
     REQUIRE(fs.create_directories("/data").has_value());
-    const auto before = storage::Log::open(fs, "/data/t-0", {}, {.clean_shutdown = true}).value();
+    const auto before = storage::Log::open(resources, "/data/t-0", {}, {.clean_shutdown = true}).value();
     auto bytes = test::batch_of(3, 10);
     REQUIRE(before->append(*record::MutableBatch::parse(bytes), LeaderEpoch{0}, test::kSomeTime).has_value());
-    std::shared_ptr<storage::Log> log = storage::Log::open(fs, "/data/t-0", {}, {}).value();
+    std::shared_ptr<storage::Log> log = storage::Log::open(resources, "/data/t-0", {}, {}).value();
     config::TopicSettings settings;
     settings.durability = durability;
     partition = std::make_shared<Partition>(TopicPartition{"t", PartitionId{0}}, Uuid::random(), std::move(log),
@@ -26,6 +26,7 @@ struct Restarted {
   }
 
   storage::MemoryFileSystem fs{std::uint64_t{16} << 20};
+  storage::LogResources resources{fs};
   metrics::BrokerMetrics metrics{{}, {}, "test"};
   LogSyncer syncer{1, metrics};
   std::shared_ptr<Partition> partition;

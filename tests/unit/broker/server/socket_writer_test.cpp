@@ -48,8 +48,8 @@ Bytes bytes_of(const std::string& text) {
 
 /// A log to take slices from: of the system (sendfile), or in memory (copies).
 struct SliceSource {
-  explicit SliceSource(storage::FileSystem& fs, const std::string& directory) {
-    log = storage::Log::open(fs, directory, {}, {.clean_shutdown = true}).value();
+  explicit SliceSource(storage::FileSystem& fs, const std::string& directory) : resources(fs) {
+    log = storage::Log::open(resources, directory, {}, {.clean_shutdown = true}).value();
     for (int i = 0; i < 8; ++i) {
       auto bytes = test::batch_of(20, 1000);
       REQUIRE(log->append(*record::MutableBatch::parse(bytes), LeaderEpoch{0}, test::kSomeTime).has_value());
@@ -63,6 +63,7 @@ struct SliceSource {
     REQUIRE(slice.read(bytes).has_value());
     return bytes;
   }
+  storage::LogResources resources;
   std::unique_ptr<storage::Log> log;
 };
 
