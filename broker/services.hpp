@@ -25,6 +25,7 @@ struct BrokerMetrics;
 namespace group {
 class GroupCoordinatorDriver;
 }
+class BlockingPool;
 class ProducerIds;
 
 /// What handlers may ask for: the broker's parts, by reference, so that a test wires only those it needs.
@@ -38,6 +39,7 @@ struct Services {
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
   metrics::BrokerMetrics& metrics;
+  BlockingPool& background;  ///< for what may wait for the disk and is asked for on an io thread
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is
 };
 

@@ -1,5 +1,6 @@
 #include "protocol/messages/list_offsets.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -8,6 +9,8 @@
 #include "broker/controller/controller.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/replication/partition_table.hpp"
+#include "broker/server/blocking_pool.hpp"
+#include "broker/server/io_thread.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
@@ -77,13 +80,17 @@ bool is_known(Timestamp timestamp, std::int16_t version) {
          version >= version_of(static_cast<Special>(timestamp.value()));
 }
 
-}  // namespace
+/// Whether the answer is looked for in the log's files.
+bool searches(const ListOffsetsRequest& request) {
+  return std::ranges::any_of(request.topics, [](const auto& topic) {
+    return std::ranges::any_of(topic.partitions, [](const auto& asked) {
+      return asked.timestamp.value() >= 0 || static_cast<Special>(asked.timestamp.value()) == Special::max_timestamp;
+    });
+  });
+}
 
-/// API 2. The offset of a time, or of an end of the log.
-template <>
-void handle<protocol::ListOffsets>(ListOffsetsRequest& request, RequestContext& context,
-                                   Respond<ListOffsetsResponse> respond) {
-  const auto image = context.services.images.image();
+ListOffsetsResponse answer_to(const ListOffsetsRequest& request, Services& services, std::int16_t version) {
+  const auto image = services.images.image();
   const bool read_committed = request.isolation_level == 1;
   ListOffsetsResponse response;
   std::set<std::pair<std::string, PartitionId>> seen;
@@ -93,10 +100,10 @@ void handle<protocol::ListOffsets>(ListOffsetsRequest& request, RequestContext& 
     for (const auto& asked : topic.partitions) {
       auto& data = answer.partitions.emplace_back();
       data.partition_index = asked.partition_index;
-      const auto partition = context.services.partitions.find(topic.name, asked.partition_index);
+      const auto partition = services.partitions.find(topic.name, asked.partition_index);
       if (!seen.emplace(topic.name, asked.partition_index).second) {
         data.error_code = ErrorCode::invalid_request;
-      } else if (!is_known(asked.timestamp, context.api_version)) {
+      } else if (!is_known(asked.timestamp, version)) {
         data.error_code = ErrorCode::unsupported_version;
       } else if (!partition) {
         data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false);
@@ -111,10 +118,26 @@ void handle<protocol::ListOffsets>(ListOffsetsRequest& request, RequestContext& 
       }
       data.offset = found->offset;
       data.timestamp = found->timestamp;
-      if (context.api_version >= 4) data.leader_epoch = found->leader_epoch;
+      if (version >= 4) data.leader_epoch = found->leader_epoch;
     }
   }
-  respond(response);
+  return response;
+}
+
+}  // namespace
+
+/// API 2. The offset of a time, or of an end of the log. A time is looked for in files that may be on the disk only,
+/// and whole batches are unpacked: not on an io thread.
+template <>
+void handle<protocol::ListOffsets>(ListOffsetsRequest& request, RequestContext& context,
+                                   Respond<ListOffsetsResponse> respond) {
+  auto& services = context.services;
+  if (!searches(request)) return respond(answer_to(request, services, context.api_version));
+  services.background.post([&services, &thread = context.io_thread, version = context.api_version,
+                            request = std::move(request), respond = std::move(respond)]() mutable {
+    auto response = answer_to(request, services, version);
+    thread.post([respond = std::move(respond), response = std::move(response)]() mutable { respond(response); });
+  });
 }
 
 }  // namespace sluice::broker::api

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "broker/fetch/fetch_reader.hpp"
 #include "broker/fetch/fetch_session.hpp"
 #include "broker/replication/partition.hpp"
 #include "broker/server/io_thread.hpp"
@@ -16,18 +17,12 @@ struct Services;
 
 namespace sluice::broker::fetch {
 
-struct FetchLimits {
-  std::int32_t bytes_min;
-  std::int32_t bytes_max;
-  std::chrono::milliseconds wait_max;
-  bool read_committed;
-  bool by_topic_id;    ///< version 13 and later
-  bool zstd_readable;  ///< version 10 and later; earlier ones are refused topics whose codec is zstd, as by Kafka
-  bool names_leader;   ///< version 12 and later: errors of leadership name the leader
-};
-
 /// One Fetch request from arrival to answer: reads what there is, and where that is less than the client's minimum,
 /// waits for its partitions to move or its time to run out. Lives on the connection's thread, in its own shared_ptr.
+///
+/// What is not in memory, or was not checked yet, is read by a background thread, the whole fetch in one piece: so its
+/// limits and the order of its partitions mean what they always do. There is at most one such task an operation; it
+/// keeps the operation alive, and its outcome comes back to the connection's thread.
 class FetchOperation final : public replication::ProgressWaiter, public std::enable_shared_from_this<FetchOperation> {
  public:
   using Respond = broker::Respond<protocol::FetchResponse>;
@@ -39,32 +34,23 @@ class FetchOperation final : public replication::ProgressWaiter, public std::ena
   void on_progress() noexcept override;
 
  private:
-  using PartitionData = protocol::FetchResponse::PartitionData;
-
-  /// What a pass over all targets found.
-  struct Collected {
-    protocol::FetchResponse response;
-    std::vector<storage::LogSlice> slices;       // of the spliced records, in order
-    std::vector<std::vector<std::byte>> copies;  // what `view` records of the response point to
-    std::size_t bytes = 0;
-    std::size_t copied_bytes = 0;
-    bool answer_now = false;  // an error, or a diverging epoch
-  };
-
-  Collected collect();
-  PartitionData read_partition(const FetchTarget& target, replication::Partition* partition, Collected& into);
-  void add_records(PartitionData& data, storage::LogSlice slice, Collected& into);
   bool try_answer(bool time_is_up);
+  bool answer_if_enough(Collected collected);
+  void read_in_background();
+  void background_read_done(Collected collected);
+  void read_ahead(std::vector<storage::LogSlice> followed);
   void wait();
   void stop_watching() noexcept;
-  std::shared_ptr<replication::Partition> find(const FetchTarget& target) const;
 
   Services& services_;
   IoThread& thread_;
-  FetchPlan plan_;
+  const FetchPlan plan_;
   const FetchLimits limits_;
   std::optional<Respond> respond_;  // empty once answered
 
+  bool time_is_up_ = false;
+  bool reading_ = false;     // in the background
+  bool look_again_ = false;  // something moved meanwhile
   std::vector<std::shared_ptr<replication::Partition>> watched_;
   std::unique_ptr<replication::Watch[]> watches_;  // one for each of watched_
   std::unique_ptr<Timer> deadline_;

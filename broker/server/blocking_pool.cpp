@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 #include <thread>
 #include <vector>
 
@@ -24,7 +25,11 @@ struct BlockingPool::State {
       Task task = std::move(tasks.front());
       tasks.pop_front();
       lock.unlock();
-      task();
+      try {
+        task();
+      } catch (const std::exception& error) {  // out of memory, say: one piece of work must not end the process
+        spdlog::critical("a background task failed: {}", error.what());
+      }
       task = {};
       lock.lock();
     }

@@ -6,7 +6,8 @@
 
 namespace sluice::broker {
 
-/// A few threads for work that may stall: recovery, sync, roll, deletion, metadata changes. Tasks start in order.
+/// A few threads for work that may stall: recovery, sync, roll, deletion, metadata changes, reads of what is not in
+/// memory. Tasks start in order.
 class BlockingPool {
  public:
   BlockingPool(unsigned threads, const char* name);

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/metrics/broker_metrics.hpp"
+#include "broker/server/blocking_pool.hpp"
 #include "broker/server/pending_response.hpp"
 #include "broker/services.hpp"
 
@@ -24,6 +25,7 @@ Connection::Connection(Socket socket, IoThread& thread, Services& services, Requ
       info_(std::move(info)),
       on_closed_(std::move(on_closed)),
       buffer_(limits.frame_bytes_max),
+      writer_(services.settings.cold_read_ahead),
       last_activity_(std::chrono::steady_clock::now()) {}
 
 Connection::~Connection() {
@@ -204,18 +206,45 @@ void Connection::flush() {
   if (closed_ || writing_) return;
   const auto progress = writer_.send(socket_.native_handle());
   if (!progress) return close("write failed");
-  if (*progress == SocketWriter::Progress::blocked) return wait_writable();
+  switch (*progress) {
+    case SocketWriter::Progress::blocked: return wait_writable();
+    case SocketWriter::Progress::paused: return pause_writing();
+    case SocketWriter::Progress::cold: return load_cold_piece();
+    case SocketWriter::Progress::drained: break;
+  }
   if (done()) close("finished");
+}
+
+void Connection::go_on_writing() {
+  writing_ = false;
+  last_activity_ = std::chrono::steady_clock::now();
+  flush();
+  go_on();
+}
+
+void Connection::pause_writing() {
+  writing_ = true;
+  thread_.post([self = shared_from_this()] { self->go_on_writing(); });
+}
+
+void Connection::load_cold_piece() {
+  writing_ = true;
+  services_.background.post([self = shared_from_this(), piece = writer_.cold_piece()]() mutable {
+    const auto loaded = piece.load();
+    auto& thread = self->thread_;  // where the last reference to the connection belongs
+    thread.post([self = std::move(self), loaded] {
+      if (!loaded) return self->close("records can't be read");
+      self->writer_.piece_loaded();
+      self->go_on_writing();
+    });
+  });
 }
 
 void Connection::wait_writable() {
   writing_ = true;
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
-    self->writing_ = false;
     if (error) return self->close("write failed");
-    self->last_activity_ = std::chrono::steady_clock::now();
-    self->flush();
-    self->go_on();
+    self->go_on_writing();
   });
 }
 

@@ -58,6 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void filled(ResponseQueue::Slot slot, std::optional<OutgoingResponse> response);
   void flush();
   void wait_writable();
+  void pause_writing();
+  void load_cold_piece();
+  void go_on_writing();
   void watch_idle();
   void shrink_when_quiet();
   void malformed(const char* what);
@@ -83,7 +86,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::chrono::steady_clock::time_point last_activity_;
   bool reading_ = false;   // a read is under way
   bool handling_ = false;  // inside handle_frames: answers are collected and sent together
-  bool writing_ = false;   // waiting for the socket to take more
+  bool writing_ = false;   // waiting for the socket to take more, for its next turn, or for records to be loaded
   bool waiting_memory_ = false;
   bool large_frame_seen_ = false;  // since the last look of the shrink timer
   bool finishing_ = false;

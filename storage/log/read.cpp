@@ -5,21 +5,32 @@
 namespace sluice::storage {
 
 // A truncation, or a deletion of a segment not opened yet, may pull the file away: then look again.
-Result<LogSlice> Log::read(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const {
+Result<LogSlice> Log::read(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch,
+                           ReadMode mode) const {
+  bool examined = false;
   while (true) {
     const auto truncations = state_->truncations.load(std::memory_order_acquire);
     const auto start_offset = log_start_offset();
-    auto slice = read_once(from, bytes_max, end, at_least_one_batch);
-    if (slice ||
-        (state_->truncations.load(std::memory_order_acquire) == truncations && log_start_offset() == start_offset))
-      return slice;
+    auto slice = read_once(from, bytes_max, end, at_least_one_batch, mode);
+    if (slice) return slice;
+    const bool moved =
+        state_->truncations.load(std::memory_order_acquire) != truncations || log_start_offset() != start_offset;
+    if (moved) continue;
+    if (slice.error() != Errc::corrupt_batch || examined || is_known_damage(from)) return slice;
+    // What is wrong is looked for once: what lies before the damage can be read.
+    if (mode == ReadMode::cached_only) return Errc::not_cached;
+    examined = true;
+    if (const auto looked = examine(from, bytes_max); !looked) return looked.error();
   }
 }
 
-Result<LogSlice> Log::read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch) const {
+bool Log::is_recent(Offset from, Timestamp now) const noexcept { return state_->recent.holds(from, now); }
+
+Result<LogSlice> Log::read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch,
+                                ReadMode mode) const {
   const auto log_end = log_end_offset();
   if (from < log_start_offset() || from > log_end) return Errc::offset_out_of_range;
-  const SliceRequest request{from, std::min(end, log_end), bytes_max, at_least_one_batch};
+  const SliceRequest request{from, std::min(end, log_end), bytes_max, at_least_one_batch, mode};
   const LogSlice nothing{nullptr, 0, 0, from};
   if (from >= request.end) return nothing;
   const auto list = state_->segments.list();

@@ -7,12 +7,13 @@
 namespace sluice::storage {
 
 Result<std::optional<HeaderWalker::Step>> HeaderWalker::next() {
+  if (damage_) position_ = damage_->skip(position_);
   if (position_ >= end_) return std::optional<Step>{};
   if (end_ - position_ < record::kBatchHeaderBytes) return Errc::corrupt_batch;
   const auto buffer_end = std::uint64_t{buffer_position_} + buffer_bytes_;
   if (position_ < buffer_position_ || position_ + record::kBatchHeaderBytes > buffer_end) {
     const auto bytes = std::min<std::uint32_t>(static_cast<std::uint32_t>(buffer_.size()), end_ - position_);
-    if (const auto got = file_.read(position_, MutableBytes{buffer_}.first(bytes)); !got) return got.error();
+    if (const auto got = file_.read(position_, MutableBytes{buffer_}.first(bytes), mode_); !got) return got.error();
     buffer_position_ = position_;
     buffer_bytes_ = bytes;
   }

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "protocol/record/batch_view.hpp"
+#include "storage/integrity/damage.hpp"
 #include "storage/segment/segment_file.hpp"
 
 namespace sluice::storage {
@@ -19,17 +21,21 @@ class HeaderWalker {
     std::uint32_t end() const noexcept { return position + static_cast<std::uint32_t>(header.size()); }
   };
 
-  HeaderWalker(const SegmentFile& file, std::uint32_t position, std::uint32_t end) noexcept
-      : file_(file), position_(position), end_(end) {}
+  HeaderWalker(const SegmentFile& file, std::uint32_t position, std::uint32_t end,
+               ReadMode mode = ReadMode::may_wait, std::shared_ptr<const DamageList> damage = nullptr) noexcept
+      : file_(file), mode_(mode), damage_(std::move(damage)), position_(position), end_(end) {}
 
   /// The next batch; nullopt at the end. Errors: corrupt_batch when a header is unsound or its batch reaches past the
-  /// end.
+  /// end; not_cached, in that mode.
   Result<std::optional<Step>> next();
 
   std::uint32_t position() const noexcept { return position_; }  ///< past the last batch returned
+  void go_on_at(std::uint32_t position) noexcept { position_ = position; }
 
  private:
   const SegmentFile& file_;
+  ReadMode mode_;
+  std::shared_ptr<const DamageList> damage_;  // walked over; null: none
   std::uint32_t position_;
   std::uint32_t end_;
   std::uint32_t buffer_position_ = 0;

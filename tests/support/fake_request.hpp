@@ -103,7 +103,8 @@ struct FakeBroker {
                             .fetch_sessions = unused<broker::fetch::FetchSessionCache>(),
                             .groups = unused<broker::group::GroupCoordinatorDriver>(),
                             .producer_ids = unused<broker::ProducerIds>(),
-                            .metrics = unused<broker::metrics::BrokerMetrics>()};
+                            .metrics = unused<broker::metrics::BrokerMetrics>(),
+                            .background = unused<broker::BlockingPool>()};
 };
 
 }  // namespace sluice::test
