@@ -50,9 +50,11 @@ class Replay {
     while (!window->at_end()) {
       const auto batch = window->batch();
       if (!batch) return batch.error();
-      // The base offset is not under the CRC: batches follow each other without a gap.
-      if (!*batch || (*batch)->base_offset() != replayed_.end_offset)
-        return refuse_if_durable(index, std::move(*window));
+      // Neither base offset nor leader epoch is under the CRC. Batches follow each other without a gap; none has an
+      // epoch.
+      const bool follows = *batch && (*batch)->base_offset() == replayed_.end_offset &&
+                           (*batch)->partition_leader_epoch() == kNoLeaderEpoch;
+      if (!follows) return refuse_if_durable(index, std::move(*window));
       const auto position = replayed_.bytes;
       replayed_.bytes += (*batch)->size();
       if (const auto taken = take(**batch, position); !taken) return taken.error();
