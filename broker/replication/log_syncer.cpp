@@ -1,30 +1,44 @@
 #include "broker/replication/log_syncer.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <system_error>
 
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/replication/partition.hpp"
 
 namespace sluice::broker::replication {
+namespace {
 
-LogSyncer::LogSyncer(unsigned threads, metrics::BrokerMetrics& metrics) : metrics_(metrics) {
-  for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { run(); });
-    pthread_setname_np(threads_.back().native_handle(), "sluice-sync");
-  }
+/// The data directory that a log's own lies in.
+std::string_view data_directory(std::string_view log_directory) {
+  const auto slash = log_directory.find_last_of('/');
+  return slash == std::string_view::npos ? std::string_view{} : log_directory.substr(0, slash);
 }
+
+}  // namespace
+
+LogSyncer::LogSyncer(unsigned threads_per_directory, metrics::BrokerMetrics& metrics)
+    : threads_per_directory_(threads_per_directory),
+      metrics_(metrics),
+      timer_([](const std::shared_ptr<Partition>& partition) { partition->flush_due(); }) {}
 
 LogSyncer::~LogSyncer() { stop(); }
 
 void LogSyncer::stop() {
+  timer_.stop();
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
-  wake_.notify_all();
-  for (auto& thread : threads_) thread.join();
-  threads_.clear();
+  // No lane and no thread is added any more.
+  for (const auto& lane : lanes_) {
+    lane->wake.notify_all();
+    for (auto& thread : lane->threads) thread.join();
+    lane->threads.clear();
+  }
 }
 
 void LogSyncer::request(const std::shared_ptr<Partition>& partition) {
@@ -40,36 +54,69 @@ void LogSyncer::request(const std::shared_ptr<Partition>& partition) {
   if (state == State::idle) push(partition);
 }
 
-void LogSyncer::push(std::shared_ptr<Partition> partition) {
-  {
-    const std::lock_guard lock{mutex_};
-    queue_.push_back(std::move(partition));
+void LogSyncer::request_by(const std::shared_ptr<Partition>& partition, Instant due) { timer_.add(partition, due); }
+
+void LogSyncer::push(const std::shared_ptr<Partition>& partition) {
+  const std::lock_guard lock{mutex_};
+  if (stopping_) return;
+  auto& lane = lane_of(data_directory(partition->log().directory()));
+  lane.queue.push_back(partition);
+  if (lane.queue.size() <= lane.idle) {
+    lane.wake.notify_one();
+  } else if (lane.threads.size() < threads_per_directory_) {
+    add_thread(lane);
   }
-  wake_.notify_one();
 }
 
-void LogSyncer::sync(const std::shared_ptr<Partition>& partition) {
+LogSyncer::Lane& LogSyncer::lane_of(std::string_view directory) {
+  for (const auto& lane : lanes_) {
+    if (lane->directory == directory) return *lane;
+  }
+  auto& lane = *lanes_.emplace_back(std::make_unique<Lane>());
+  lane.directory = directory;
+  return lane;
+}
+
+void LogSyncer::add_thread(Lane& lane) {
+  try {
+    lane.threads.emplace_back([this, &lane] { run(lane); });
+  } catch (const std::system_error& error) {
+    if (lane.threads.empty()) throw;  // nobody would ever come
+    spdlog::warn("directory={} sync_threads={} no more can be started: {}", lane.directory, lane.threads.size(),
+                 error.what());
+    return;
+  }
+  pthread_setname_np(lane.threads.back().native_handle(), "sluice-sync");
+}
+
+bool LogSyncer::sync(Partition& partition) {
   using State = Partition::SyncState;
-  partition->sync_state_.exchange(State::running, std::memory_order_seq_cst);
+  partition.sync_state_.exchange(State::running, std::memory_order_seq_cst);
   const auto started = std::chrono::steady_clock::now();
-  partition->sync_now();
+  partition.sync_now();
   metrics_.log_sync_latency.observe(std::chrono::steady_clock::now() - started);
   auto expected = State::running;
-  if (partition->sync_state_.compare_exchange_strong(expected, State::idle, std::memory_order_acq_rel)) return;
-  partition->sync_state_.store(State::queued, std::memory_order_release);
-  push(partition);
+  if (partition.sync_state_.compare_exchange_strong(expected, State::idle, std::memory_order_acq_rel)) return false;
+  partition.sync_state_.store(State::queued, std::memory_order_release);
+  return true;
 }
 
-void LogSyncer::run() {
+void LogSyncer::run(Lane& lane) {
   std::unique_lock lock{mutex_};
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    const auto partition = std::move(queue_.front());
-    queue_.pop_front();
+    while (lane.queue.empty()) {
+      if (stopping_) return;
+      ++lane.idle;
+      lane.wake.wait(lock);
+      --lane.idle;
+    }
+    auto partition = std::move(lane.queue.front());
+    lane.queue.pop_front();
     lock.unlock();
-    sync(partition);
+    const bool again = sync(*partition);
+    if (!again) partition.reset();  // perhaps the last to hold it: not under the lock
     lock.lock();
+    if (again) lane.queue.push_back(std::move(partition));  // behind the others; nobody is woken, this thread goes on
   }
 }
 

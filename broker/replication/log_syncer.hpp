@@ -2,11 +2,14 @@
 
 #include <condition_variable>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
+
+#include "broker/replication/flush_timer.hpp"
 
 namespace sluice::broker::metrics {
 struct BrokerMetrics;
@@ -18,28 +21,52 @@ class Partition;
 
 /// Group commit: makes appended records durable, one sync for everything that was appended to a partition since its
 /// last. A partition is synced by one thread at a time; while that runs, new appends only mark that another is wanted.
+///
+/// Partitions of one data directory are synced beside each other, by up to `threads_per_directory` threads: syncs that
+/// meet share the file system's journal commit and the device's flush, which is what a sync waits for. The more there
+/// are, the less each costs, as long as each has a thread to wait in; so threads are started when partitions wait for
+/// one. A directory whose disk hangs holds up its own partitions only.
+///
+/// Why not one `syncfs` for all that wait: it waits for every dirty page of the file system, whoever wrote it, and
+/// reports any failed page of it without saying whose, so that another process's lost page would take all logs
+/// offline. storage/README.md has the figures.
 class LogSyncer {
  public:
-  LogSyncer(unsigned threads, metrics::BrokerMetrics& metrics);
+  using Instant = FlushTimer::Instant;
+
+  LogSyncer(unsigned threads_per_directory, metrics::BrokerMetrics& metrics);
   ~LogSyncer();  ///< as `stop`
   LogSyncer(const LogSyncer&) = delete;
   LogSyncer& operator=(const LogSyncer&) = delete;
 
   /// Everything appended before the call will be synced, and Partition::sync_now tells when. Cheap; from any thread.
   void request(const std::shared_ptr<Partition>& partition);
-  void stop();  ///< finishes what was requested; idempotent
+  /// Calls Partition::flush_due once `due` has come, on a thread of its own.
+  void request_by(const std::shared_ptr<Partition>& partition, Instant due);
+  void stop();  ///< finishes what was requested before; idempotent
 
  private:
-  void run();
-  void push(std::shared_ptr<Partition> partition);
-  void sync(const std::shared_ptr<Partition>& partition);
+  /// The partitions of one data directory that wait, and the threads that sync them.
+  struct Lane {
+    std::string directory;
+    std::deque<std::shared_ptr<Partition>> queue;
+    std::condition_variable wake;
+    std::size_t idle = 0;  // threads that wait; one that was notified counts until it runs
+    std::vector<std::thread> threads;
+  };
 
+  void push(const std::shared_ptr<Partition>& partition);
+  Lane& lane_of(std::string_view directory);
+  void add_thread(Lane& lane);
+  void run(Lane& lane);
+  bool sync(Partition& partition);  // true when another is wanted
+
+  const std::size_t threads_per_directory_;
   metrics::BrokerMetrics& metrics_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::shared_ptr<Partition>> queue_;
+  FlushTimer timer_;
+  std::mutex mutex_;                          // of all below
+  std::vector<std::unique_ptr<Lane>> lanes_;  // few: one a data directory
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
 };
 
 }  // namespace sluice::broker::replication

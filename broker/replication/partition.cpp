@@ -1,6 +1,8 @@
 #include "broker/replication/partition.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 #include <spdlog/spdlog.h>
 #include <vector>
 
@@ -14,6 +16,10 @@ using protocol::ErrorCode;
 bool wants_sync(const config::TopicSettings& settings) {
   return settings.durability == config::Durability::fsync || settings.flush_messages == 1;
 }
+
+constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
+// What lies further off is as good as never, and would overflow a point in time.
+constexpr std::int64_t kFlushMsMax = std::chrono::milliseconds{std::chrono::hours{24} * 365}.count();
 
 }  // namespace
 
@@ -30,18 +36,34 @@ Partition::Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage
       // One replica: whatever survived a restart is all there is, so it is the replicated end, once it is as safe as
       // the settings demand. What a crash left in the page cache is not, and a repeat of it must not be acknowledged.
       high_watermark_((wants_sync(*settings_) ? log_->synced_end_offset() : log_->log_end_offset()).value()),
-      syncs_every_append_(wants_sync(*settings_)) {}
+      syncs_every_append_(wants_sync(*settings_)) {
+  set_flush_limits(*settings_);
+}
 
 void Partition::make_safe() {
-  if (syncs_every_append() && high_watermark() < log_end_offset()) syncer_.request(shared_from_this());
+  if (log_->synced_end_offset() == log_end_offset()) return;
+  if (syncs_every_append()) {
+    syncer_.request(shared_from_this());
+  } else {
+    flush_in_time();
+  }
 }
 
 void Partition::set_settings(SettingsPtr settings) {
   const bool was_synced = syncs_every_append();
   syncs_every_append_.store(wants_sync(*settings), std::memory_order_relaxed);
+  set_flush_limits(*settings);
   std::atomic_store(&settings_, std::move(settings));
   // Those who wait for a sync that is no longer needed would otherwise wait for the next append.
   if (was_synced && !syncs_every_append()) advance_high_watermark(log_end_offset());
+  flush_scheduled_.store(false, std::memory_order_relaxed);  // for later than it may be now
+  make_safe();
+}
+
+void Partition::set_flush_limits(const config::TopicSettings& settings) noexcept {
+  flush_messages_.store(settings.flush_messages.value_or(kNever), std::memory_order_relaxed);
+  const auto ms = settings.flush_ms ? std::int64_t{settings.flush_ms->count()} : kNever;
+  flush_ms_.store(ms <= kFlushMsMax ? ms : kNever, std::memory_order_relaxed);
 }
 
 ErrorCode Partition::check_leadership(LeaderEpoch current) const noexcept {
@@ -58,9 +80,31 @@ Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestam
   if (syncs_every_append()) {
     syncer_.request(shared_from_this());
   } else {
+    flush_in_time();
     advance_high_watermark(appended->last_offset + 1);
   }
   return appended;
+}
+
+// flush.messages and flush.ms say when data must be on the disk at the latest, and nothing about acknowledgements.
+void Partition::flush_in_time() {
+  if (const auto most = flush_messages_.load(std::memory_order_relaxed); most != kNever) {
+    const auto end = log_end_offset();
+    const Offset asked_for{flush_asked_for_.load(std::memory_order_relaxed)};
+    if (end - std::max(asked_for, log_->synced_end_offset()) >= most) {
+      flush_asked_for_.store(end.value(), std::memory_order_relaxed);
+      return syncer_.request(shared_from_this());
+    }
+  }
+  const auto ms = flush_ms_.load(std::memory_order_relaxed);
+  // Acquire and release: the flush_due that comes next sees our append, or finds the mark gone and we set it anew.
+  if (ms == kNever || flush_scheduled_.exchange(true, std::memory_order_acq_rel)) return;
+  syncer_.request_by(shared_from_this(), std::chrono::steady_clock::now() + std::chrono::milliseconds{ms});
+}
+
+void Partition::flush_due() {
+  flush_scheduled_.exchange(false, std::memory_order_acq_rel);
+  if (log_->synced_end_offset() < log_end_offset()) syncer_.request(shared_from_this());
 }
 
 void Partition::advance_high_watermark(Offset to) {
@@ -138,8 +182,10 @@ void Partition::stop(ErrorCode reason) {
 void Partition::sync_now() {
   const auto end = log_->sync();
   if (end) return advance_high_watermark(*end);
-  spdlog::error("partition={} sync failed, the log takes no more records: {}", name_.to_string(),
-                end.error().message());
+  if (end.error() != storage::Errc::log_offline) {  // of that, whoever took it offline has told
+    spdlog::error("partition={} sync failed, the log takes no more records: {}", name_.to_string(),
+                  end.error().message());
+  }
   fail_waiting(ErrorCode::kafka_storage_error);
 }
 

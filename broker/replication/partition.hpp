@@ -56,7 +56,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage::Log> log, Leadership leadership,
             BrokerId this_broker, SettingsPtr settings, LogSyncer& syncer);
 
-  /// Once, before it is served: has synced what an opened log holds unsynced, where the settings demand it.
+  /// Has synced what the log holds unsynced, now or within its time, as the settings demand. Once before it is served.
   void make_safe();
 
   const TopicPartition& name() const noexcept { return name_; }
@@ -97,12 +97,16 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   /// Called by the syncer, on one of its threads: syncs, and moves the high watermark.
   void sync_now();
+  /// Called by the syncer once `flush.ms` is over for the first record that was not synced when it was asked to.
+  void flush_due();
 
  private:
   friend class LogSyncer;
   enum class SyncState : int { idle, queued, running, running_and_wanted };
 
   bool syncs_every_append() const noexcept { return syncs_every_append_.load(std::memory_order_relaxed); }
+  void set_flush_limits(const config::TopicSettings& settings) noexcept;
+  void flush_in_time();
   void advance_high_watermark(Offset to);
   void fail_waiting(protocol::ErrorCode reason);
 
@@ -122,6 +126,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::atomic<std::int64_t> high_watermark_;
   std::atomic<bool> syncs_every_append_;
   std::atomic<SyncState> sync_state_{SyncState::idle};
+  // When to sync though no acknowledgement waits for it; the largest value: never for this reason.
+  std::atomic<std::int64_t> flush_messages_;
+  std::atomic<std::int64_t> flush_ms_;
+  std::atomic<std::int64_t> flush_asked_for_{0};  // the log end when flush.messages was last reached
+  std::atomic<bool> flush_scheduled_{false};      // flush_due will come, or has yet to look at the log end
 
   std::mutex waiting_mutex_;
   std::deque<Waiting> waiting_;  // ascending by `end`: appends come in order

@@ -1,6 +1,7 @@
 #include "broker/replication/log_syncer.hpp"
 
 #include <catch2/catch.hpp>
+#include <future>
 #include <thread>
 
 #include "tests/support/eventually.hpp"
@@ -10,6 +11,43 @@ namespace sluice::broker::replication {
 
 using config::Durability;
 using test::PartitionHarness;
+
+namespace {
+
+/// Holds the thread that syncs `partition` as a disk that hangs would, from its next acknowledgement on until released.
+class HeldSync {
+ public:
+  explicit HeldSync(PartitionHarness& harness) {
+    harness.partition->when_replicated(harness.partition->log_end_offset() + 1, [this](protocol::ErrorCode) {
+      reached_.set_value();
+      released_.get_future().wait();
+    });
+    REQUIRE(harness.append().has_value());
+    reached_.get_future().wait();
+  }
+  void release() { released_.set_value(); }
+
+ private:
+  std::promise<void> reached_;
+  std::promise<void> released_;
+};
+
+/// A second partition of the same syncer.
+std::shared_ptr<Partition> partition_in(PartitionHarness& harness, const std::string& directory) {
+  REQUIRE(harness.fs.create_directories(directory).has_value());
+  std::shared_ptr<storage::Log> log =
+      storage::Log::open(harness.resources, directory + "/t-1", {}, {.clean_shutdown = true}).value();
+  return std::make_shared<Partition>(TopicPartition{"t", PartitionId{1}}, Uuid::random(), log,
+                                     Leadership{BrokerId{1}, LeaderEpoch{3}}, BrokerId{1},
+                                     PartitionHarness::settings(Durability::fsync), harness.syncer);
+}
+
+void append_to(Partition& partition) {
+  auto bytes = test::batch_of(1, 10);
+  REQUIRE(partition.append(*record::MutableBatch::parse(bytes), test::kSomeTime).has_value());
+}
+
+}  // namespace
 
 TEST_CASE("stopping finishes the syncs that were asked for", "[log_syncer]") {
   PartitionHarness harness{Durability::fsync};
@@ -41,6 +79,54 @@ TEST_CASE("one sync serves many appends", "[log_syncer]") {
   CHECK(harness.partition->log().synced_end_offset() == Offset{0});
   harness.syncer.request(harness.partition);
   CHECK(test::eventually([&] { return harness.partition->log().synced_end_offset() == Offset{100}; }));
+}
+
+TEST_CASE("what is appended while a sync runs shares the next one", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};
+  HeldSync held{harness};
+  for (int i = 0; i < 100; ++i) REQUIRE(harness.append().has_value());
+  CHECK(harness.partition->high_watermark() == Offset{1});
+  const auto calls = harness.fs.calls();
+  held.release();
+  harness.syncer.stop();
+  CHECK(harness.partition->high_watermark() == Offset{101});
+  CHECK(harness.fs.calls() == calls + 1);
+}
+
+TEST_CASE("partitions are synced beside each other, as far as there are threads", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};
+  const auto other = partition_in(harness, "/data");
+  HeldSync held{harness};
+  append_to(*other);
+  CHECK(test::eventually([&] { return other->high_watermark() == Offset{1}; }));
+  held.release();
+}
+
+TEST_CASE("a disk that hangs holds up no other directory's partitions", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};
+  const auto beside = partition_in(harness, "/data");
+  const auto elsewhere = partition_in(harness, "/more");
+  HeldSync first{harness};
+  // The harness' syncer has two threads a directory: this is the other.
+  std::promise<void> reached;
+  std::promise<void> released;
+  beside->when_replicated(Offset{1}, [&](protocol::ErrorCode) {
+    reached.set_value();
+    released.get_future().wait();
+  });
+  append_to(*beside);
+  reached.get_future().wait();
+  append_to(*elsewhere);
+  CHECK(test::eventually([&] { return elsewhere->high_watermark() == Offset{1}; }));
+  released.set_value();
+  first.release();
+}
+
+TEST_CASE("a request that comes after the stop is nobody's", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};
+  harness.syncer.stop();
+  REQUIRE(harness.append().has_value());
+  CHECK(harness.partition->high_watermark() == Offset{0});
 }
 
 }  // namespace sluice::broker::replication
