@@ -61,9 +61,6 @@ std::optional<Unit> parse_log_name(Layout layout, std::string_view name) {
 }
 
 Result<> make_directory(FileSystem& fs, const std::string& directory) {
-  const auto exists = fs.exists(directory);
-  if (!exists) return exists.error();
-  if (*exists) return {};
   if (const auto made = fs.create_directories(directory); !made) return made.error();
   return fs.sync_directory(parent_path(directory));
 }

@@ -30,8 +30,11 @@ Result<std::unique_ptr<PhysicalLog>> PhysicalLog::open(LogResources& resources, 
       Log::open(resources, directory, log_options(options), {.recovery_point = replayed->durable_end}, &recovery);
   if (!log) return to_wal_error(log.error());
   if ((*log)->log_end_offset() != replayed->end_offset) return Errc::corrupt;
-  // What lies in the page cache may be handed out from now on: it must not vanish later.
+  // What a process that died left in the page cache may be handed out from now on: it must not vanish later, nor may
+  // the names of its files.
   if (const auto synced = (*log)->sync(); !synced) return to_wal_error(synced.error());
+  if (const auto synced = resources.fs.sync_directory(directory); !synced) return synced.error();
+  if (const auto synced = resources.fs.sync_directory(parent_path(directory)); !synced) return synced.error();
   report.bytes_read += replayed->bytes;
   report.torn_bytes_cut += recovery.tail_bytes_cut;
   return std::unique_ptr<PhysicalLog>{new PhysicalLog{resources.fs, std::move(*log), std::move(*replayed), options}};

@@ -23,7 +23,7 @@ class Program {
  public:
   explicit Program(std::uint64_t seed) : random_(seed) {
     h_.options.layout = std::array{Layout::shared, Layout::per_region, Layout::per_table}[pick(3)];
-    h_.options.segment_bytes = static_cast<std::uint32_t>(4096 << pick(3));
+    h_.options.segment_bytes = static_cast<std::uint32_t>(4096 << pick(2));
     h_.open();
   }
 
@@ -58,9 +58,10 @@ class Program {
       case 3: return sync();
       case 4:
       case 5: mark(); return;
-      case 6:
-      case 7: reclaim(); return;
+      case 6: reclaim(); return;
+      case 7: mark_all(); return;
       case 8: return full_disk();
+      case 11: return kill();
       case 9:
       case 10: return read();
       default: write();
@@ -69,7 +70,8 @@ class Program {
 
   std::vector<std::string> some_payloads() {
     std::vector<std::string> payloads(1 + pick(3));
-    for (auto& payload : payloads) payload = std::to_string(++written_) + std::string(pick(300), 'v');
+    for (auto& payload : payloads)
+      payload = std::to_string(++written_) + std::string(pick(pick(4) == 0 ? 1000 : 200), 'v');
     return payloads;
   }
 
@@ -130,6 +132,18 @@ class Program {
     return true;
   }
 
+  // The next reclaiming drops several files.
+  void mark_all() {
+    if (pick(2) == 0) return;
+    for (auto& [unit, model] : units_) {
+      if (model.payloads.empty()) continue;
+      REQUIRE(h_.wal->mark_deleted(unit, Sequence{model.payloads.size()}).has_value());
+      model.deleted = model.deleted_max = model.payloads.size();
+      all_durable(unit);
+    }
+    if (pick(2) == 0) crash_at_some_call(true);
+  }
+
   bool reclaim() {
     const auto reclaimed = h_.wal->reclaim();
     if (!crashing_) REQUIRE(reclaimed.has_value());
@@ -161,11 +175,11 @@ class Program {
   }
 
   // The disk stops at some call from now on, in the middle of whatever that belongs to; then the power goes.
-  void crash_at_some_call() {
-    h_.fs.fail_from(h_.fs.calls() + 1 + pick(12), EIO);
+  void crash_at_some_call(bool reclaim_first = false) {
+    h_.fs.fail_from(h_.fs.calls() + 1 + pick(reclaim_first ? 40 : 12), EIO);
     crashing_ = true;
     for (int i = 0; i < 20; ++i) {
-      const auto what = pick(6);
+      const auto what = i == 0 && reclaim_first ? 1 : pick(6);
       const bool done = what == 0 ? mark() : what == 1 ? reclaim() : write();
       if (!done) break;
     }
@@ -176,6 +190,13 @@ class Program {
 
   void reopen() {
     h_.reopen();
+    for (auto& [unit, model] : units_) model.durable = model.payloads.size();
+    check();
+  }
+
+  // The process ends, the machine does not: everything is there, and is durable once it was shown.
+  void kill() {
+    h_.open();
     for (auto& [unit, model] : units_) model.durable = model.payloads.size();
     check();
   }

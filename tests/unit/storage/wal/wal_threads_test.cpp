@@ -92,7 +92,7 @@ TEST_CASE("readers, marks and reclaiming beside writers", "[wal][threads]") {
   }};
   run_threads(3, [&](int writer) {
     const std::string text(100, 'x');
-    for (int i = 0; i < 1500; ++i) {
+    for (int i = 0; i < 1500 || (reclaimed == 0 && i < 100'000); ++i) {
       if (!wal.write_one(unit(1 + static_cast<std::uint64_t>(writer)), as_byte_view(text), Durability::buffered))
         ++failures;
     }
@@ -103,8 +103,9 @@ TEST_CASE("readers, marks and reclaiming beside writers", "[wal][threads]") {
   marker.join();
   CHECK(failures == 0);
   CHECK(reclaimed > 0);
+  const auto before = wal.units();
   h.reopen();
-  for (std::uint64_t table = 1; table <= 3; ++table) CHECK(h.wal->next_sequence(unit(table)) == Sequence{1501});
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(h.wal->units()[i].next == before[i].next);
 }
 
 TEST_CASE("when the sync fails every writer that waits for it is told", "[wal][threads]") {
