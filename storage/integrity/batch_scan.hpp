@@ -16,7 +16,7 @@ struct ScanBounds {
   std::uint32_t position = 0;  ///< where a batch begins
   std::uint32_t end = 0;       ///< of the file, as far as it is written
   Offset expected{0};          ///< no batch begins below
-  Offset limit{0};             ///< no batch has an offset at or above: the next segment's base, or what an index can name
+  Offset limit{0};  ///< no batch has an offset at or above: the next segment's base, or what an index can name
   const LeaderEpochCache* epochs = nullptr;  ///< null: unknown
 };
 

@@ -51,9 +51,8 @@ DamageList DamageList::with(DamagedRange range) const {
     range.first_offset = std::min(range.first_offset, other.first_offset);
     range.next_offset = std::max(range.next_offset, other.next_offset);
   }
-  const auto after =
-      std::find_if(list.ranges_.begin(), list.ranges_.end(),
-                   [&](const DamagedRange& other) { return other.position > range.position; });
+  const auto after = std::find_if(list.ranges_.begin(), list.ranges_.end(),
+                                  [&](const DamagedRange& other) { return other.position > range.position; });
   list.ranges_.insert(after, range);
   return list;
 }

@@ -43,6 +43,10 @@ class SegmentIntegrity {
   std::shared_ptr<const DamageList> damage() const noexcept;
   bool is_damaged() const noexcept { return damaged_.load(std::memory_order_acquire); }
 
+  /// When all of it was last read from the disk and checked; kNoTimestamp before.
+  Timestamp scrubbed_at() const noexcept { return Timestamp{scrubbed_at_.load(std::memory_order_relaxed)}; }
+  void set_scrubbed(Timestamp now) noexcept { scrubbed_at_.store(now.value(), std::memory_order_relaxed); }
+
   /// The file was cut: what is appended from now on is not what lay there before.
   void cut(std::uint32_t size);
 
@@ -51,6 +55,7 @@ class SegmentIntegrity {
 
   std::atomic<std::uint32_t> unchecked_end_{0};
   std::atomic<bool> damaged_{false};
+  std::atomic<std::int64_t> scrubbed_at_{kNoTimestamp.value()};
   std::atomic<Bits*> checked_{nullptr};  // a bit a chunk of what was found; made with the first mark
   mutable std::mutex mutex_;             // guards damage_ and making checked_
   std::shared_ptr<const DamageList> damage_;

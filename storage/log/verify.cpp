@@ -38,6 +38,7 @@ Result<> Log::verify(const LogSlice& slice) const {
   if (segment == list->end()) return verify_alone(slice);
   if (!slice.integrity->is_checked(slice.position, slice.size)) {
     const auto checked = check_range(**segment, *slice.file, slice.position, slice.position + slice.size);
+    if (!checked && checked.error() == Errc::offset_out_of_range) return verify_alone(slice);
     if (!checked) return checked.error();
   }
   if (!slice.integrity->is_sound(slice.position, slice.size)) return Errc::corrupt_batch;
@@ -50,7 +51,7 @@ Result<SegmentChecked> Log::check_range(Segment& segment, const File& file, std:
   const LeaderEpochCache epochs{state_->epochs.entries()};
   auto checked = check_segment(segment, file, position, end, &epochs);
   if (!checked) return checked;
-  // What was cut away meanwhile is no damage.
+  // What was cut away or replaced meanwhile is no damage.
   if (state_->truncations.load(std::memory_order_acquire) != truncations) return Errc::offset_out_of_range;
   for (const auto& range : checked->damage) segment.note_damage(range);
   segment.integrity()->mark_checked(checked->position, checked->end);
@@ -87,6 +88,37 @@ Result<> Log::examine(Offset from, std::size_t bytes) const {
 
 void Log::note_damage(Segment& segment, const DamagedRange& range) const {
   if (segment.integrity()->add(range) && resources_.on_damage) resources_.on_damage(directory_, range);
+}
+
+Result<ScrubStep> Log::scrub(ScrubCursor& cursor, std::uint32_t bytes_max, Timestamp since, Timestamp now) const {
+  const auto list = state_->segments.list();
+  const auto is_due = [&](const Segment& segment) {
+    return segment.base_offset() >= cursor.segment_base && segment.integrity()->scrubbed_at() <= since &&
+           segment.size() > 0 && !segment.has_unsynced_bytes();
+  };
+  const auto found =
+      std::find_if(list->begin(), list->end() - 1, [&](const auto& segment) { return is_due(*segment); });
+  if (found == list->end() - 1) return ScrubStep{.bytes = 0, .done = true};
+  auto& segment = **found;
+  if (segment.base_offset() != cursor.segment_base) cursor = {segment.base_offset(), 0};
+  const auto pass = [&] { cursor = {segment.base_offset() + 1, 0}; };
+
+  const auto size = segment.size();
+  const auto file = fs_.open(segment.file().path(), OpenMode::uncached_read_only);
+  const auto end =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(size, cursor.position + std::uint64_t{bytes_max}));
+  const auto checked = file ? check_range(segment, **file, cursor.position, end) : Result<SegmentChecked>{file.error()};
+  const bool replaced = !checked && (checked.error() == Errc::offset_out_of_range ||
+                                     checked.error() == std::errc::no_such_file_or_directory);
+  if (!checked) pass();
+  if (replaced) return ScrubStep{};
+  if (!checked) return checked.error();
+  cursor.position = checked->end;
+  if (checked->end >= size) {
+    segment.integrity()->set_scrubbed(now);
+    pass();
+  }
+  return ScrubStep{.bytes = checked->bytes_read, .done = false};
 }
 
 std::vector<DamagedRange> Log::damage() const {
