@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "client": ("protocol",),
     "broker": ("storage", "protocol"),
     "tools": ("client", "storage", "protocol"),
+    "examples": ("storage/wal", "protocol/base"),
     "tests": ("tools", "client", "broker", "storage", "protocol"),
 }
 
@@ -46,7 +47,7 @@ EXCEPTIONS = {
     ("broker/controller/metadata_image.cpp", "mutex"),  # std::call_once: readers share the image, the first makes an index
 }
 
-TOP_FOLDERS = ("protocol", "storage", "client", "broker", "tools", "tests")
+TOP_FOLDERS = ("protocol", "storage", "client", "broker", "tools", "examples", "tests")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 
