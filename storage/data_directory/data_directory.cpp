@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kRetiredSuffix = "-delete";
 constexpr std::string_view kStraySuffix = "-stray";
+constexpr std::string_view kFutureSuffix = "-future";
 
 /// Makes `path` and the directories above it that are missing, all of them durable: what is synced inside would else be
 /// lost with them.
@@ -27,14 +28,21 @@ Result<> make_directory(FileSystem& fs, const std::string& path) {
   return {};
 }
 
+/// The partition in `<topic>-<n>.<anything><suffix>`. A topic's name may have dots, so may what it looks like.
+std::optional<TopicPartition> parse_marked(std::string_view name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return std::nullopt;
+  const auto dot = name.rfind('.');
+  return dot == name.npos ? std::nullopt : TopicPartition::parse(name.substr(0, dot));
+}
+
 bool is_retired(std::string_view name) { return name.ends_with(kRetiredSuffix) && name.find('.') != name.npos; }
 
 }  // namespace
 
-Result<DataDirectory> DataDirectory::open(FileSystem& fs, std::string path) {
+Result<DataDirectory> DataDirectory::open(FileSystem& fs, std::string path, bool lock_it) {
   if (const auto made = make_directory(fs, path); !made) return made.error();
   std::optional<DirectoryLock> lock;
-  if (&fs == &posix_file_system()) {
+  if (lock_it) {
     auto acquired = DirectoryLock::acquire(path);
     if (!acquired) return acquired.error();
     lock = std::move(*acquired);
@@ -105,6 +113,19 @@ Result<std::vector<std::string>> DataDirectory::retired() const {
   return found;
 }
 
+Result<std::vector<DataDirectory::PartitionDirectory>> DataDirectory::futures() const {
+  const auto entries = fs_->list(path_);
+  if (!entries) return entries.error();
+  std::vector<PartitionDirectory> found;
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory) continue;
+    if (auto partition = parse_marked(entry.name, kFutureSuffix)) {
+      found.push_back({std::move(*partition), join_path(path_, entry.name)});
+    }
+  }
+  return found;
+}
+
 namespace {
 
 std::string unique_name(const TopicPartition& partition, std::string_view suffix) {
@@ -117,6 +138,7 @@ std::string unique_name(const TopicPartition& partition, std::string_view suffix
 }  // namespace
 
 std::string retired_name(const TopicPartition& partition) { return unique_name(partition, kRetiredSuffix); }
+std::string future_name(const TopicPartition& partition) { return unique_name(partition, kFutureSuffix); }
 std::string stray_name(const TopicPartition& partition) { return unique_name(partition, kStraySuffix); }
 
 }  // namespace sluice::storage

@@ -20,7 +20,13 @@ namespace sluice::storage {
 class DataDirectory {
  public:
   /// Makes the directory if it is not there, locks it, and reads what it says about its owner. Checks nothing yet.
-  static Result<DataDirectory> open(FileSystem& fs, std::string path);
+  /// Errors: directory_locked; of the system; corrupt_checkpoint where meta.properties is damaged.
+  static Result<DataDirectory> open(FileSystem& fs, std::string path, bool lock);
+  static Result<DataDirectory> open(FileSystem& fs, std::string path) {
+    return open(fs, std::move(path), &fs == &posix_file_system());
+  }
+  /// One that can't be opened: it has a path and nothing else, and nothing else of it may be used.
+  static DataDirectory unusable(FileSystem& fs, std::string path) { return {fs, std::move(path), std::nullopt}; }
 
   const std::string& path() const noexcept { return path_; }
   /// nullopt: never used before.
@@ -43,6 +49,8 @@ class DataDirectory {
   /// Subdirectories named `<topic>-<n>`, and those on their way to be deleted.
   Result<std::vector<PartitionDirectory>> partitions() const;
   Result<std::vector<std::string>> retired() const;
+  /// Copies that were being made (`future_name`).
+  Result<std::vector<PartitionDirectory>> futures() const;
 
   std::string path_of(const TopicPartition& partition) const { return join_path(path_, partition.to_string()); }
 
@@ -58,6 +66,9 @@ class DataDirectory {
 
 /// `<topic>-<n>.<32 hex digits>-delete`, Kafka's name for a partition whose files are to go.
 std::string retired_name(const TopicPartition& partition);
+
+/// `<topic>-<n>.<32 hex digits>-future`, Kafka's name for a copy on its way to take the place of the original.
+std::string future_name(const TopicPartition& partition);
 
 /// `<topic>-<n>.<32 hex digits>-stray`, Kafka's name for a partition that no metadata knows.
 std::string stray_name(const TopicPartition& partition);
