@@ -4,6 +4,7 @@
 #include <future>
 #include <mutex>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 namespace sluice::broker::replication {
 namespace {
@@ -58,6 +59,7 @@ storage::LogOptions PartitionTable::log_options(const config::TopicSettings& set
           .segment_jitter_ms = settings.segment_jitter_ms,
           .index_interval_bytes = settings.index_interval_bytes,
           .segment_index_bytes = settings.segment_index_bytes,
+          .compacted = settings.cleanup_compact,
           .preallocate = settings.preallocate,
           .producer_id_expiration_ms = producer_id_expiration_,
           .file_delete_delay_ms = settings.file_delete_delay_ms};
@@ -67,14 +69,30 @@ void PartitionTable::apply(const controller::MetadataDelta& delta, Timestamp now
   std::vector<std::shared_ptr<Partition>> opened;
   for (const auto& change : delta.topics) {
     if (change.before && (!change.after || change.after->id != change.before->id)) close_topic(*change.before);
-    if (change.after) open_topic(*change.after, now, opened);
+    if (change.after) open_topic(change, now, opened);
   }
+  if (const auto synced = logs_.sync_created(); !synced) {
+    spdlog::error("new partitions may not survive a power failure: {}", synced.error().message());
+  }
+  if (!std::exchange(started_, true)) tell_of_missing();
   // At a start after a crash: a client that came before would be told a smaller end than it has seen already.
   for (const auto& partition : opened) await_safe(*partition);
 }
 
-void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp now,
+// Nothing that the metadata knows needs them: they were taken out of use on purpose.
+void PartitionTable::tell_of_missing() {
+  if (kept_waiting_ > 0) {
+    spdlog::error("partitions={} have no log, and a data directory is away that may have it: not served",
+                  kept_waiting_);
+  } else {
+    logs_.forget_missing_directories();
+  }
+}
+
+void PartitionTable::open_topic(const controller::TopicChange& change, Timestamp now,
                                 std::vector<std::shared_ptr<Partition>>& opened) {
+  using Novelty = storage::LogManager::Novelty;
+  const auto& image = *change.after;
   const auto before = find_topic(image.id);
   const auto settings = std::make_shared<const config::TopicSettings>(config::resolve(config_, image.configs));
   auto topic = std::make_shared<Topic>(Topic{image.name, image.id, {}});
@@ -85,7 +103,9 @@ void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp n
       known->log().set_options(log_options(*settings));
     } else if (std::find(partition.replicas.begin(), partition.replicas.end(), this_broker_) !=
                partition.replicas.end()) {
-      known = open_partition(image, partition, settings, now);
+      const bool fresh =
+          started_ && (!change.before || change.before->find_partition(partition.partition) == nullptr);
+      known = open_partition(image, partition, settings, now, fresh ? Novelty::fresh : Novelty::known);
       if (known) opened.push_back(known);
     }
     topic->partitions.push_back(std::move(known));
@@ -97,7 +117,8 @@ void PartitionTable::open_topic(const controller::TopicImage& image, Timestamp n
 
 std::shared_ptr<Partition> PartitionTable::open_partition(const controller::TopicImage& topic,
                                                           const controller::PartitionImage& image,
-                                                          const Partition::SettingsPtr& settings, Timestamp now) {
+                                                          const Partition::SettingsPtr& settings, Timestamp now,
+                                                          storage::LogManager::Novelty novelty) {
   const TopicPartition name{topic.name, image.partition};
   auto log = logs_.find(name);
   if (log && logs_.topic_id(name) != topic.id) {
@@ -106,7 +127,11 @@ std::shared_ptr<Partition> PartitionTable::open_partition(const controller::Topi
     return nullptr;
   }
   if (!log) {
-    auto created = logs_.create(name, topic.id, log_options(*settings), now);
+    auto created = logs_.create(name, topic.id, log_options(*settings), now, novelty);
+    if (!created && created.error() == storage::Errc::directory_offline) {
+      ++kept_waiting_;  // told of all at once
+      return nullptr;
+    }
     if (!created) {
       spdlog::error("partition={} its log can't be created: {}", name.to_string(), created.error().message());
       return nullptr;
@@ -123,6 +148,29 @@ std::shared_ptr<Partition> PartitionTable::open_partition(const controller::Topi
       name, topic.id, std::move(log), Leadership{image.leader, image.leader_epoch}, this_broker_, settings, syncer_);
   partition->make_safe();
   return partition;
+}
+
+std::size_t PartitionTable::drop_failed_directories() {
+  std::vector<std::shared_ptr<Partition>> dropped;
+  {
+    const std::unique_lock lock{mutex_};
+    for (auto& [id, topic] : by_id_) {
+      const auto has_failed = [](const auto& partition) {
+        return partition && partition->log().is_directory_offline();
+      };
+      if (std::none_of(topic->partitions.begin(), topic->partitions.end(), has_failed)) continue;
+      auto left = std::make_shared<Topic>(*topic);
+      for (auto& partition : left->partitions) {
+        if (has_failed(partition)) dropped.push_back(std::exchange(partition, nullptr));
+      }
+      if (const auto named = by_name_.find(topic->name); named != by_name_.end() && named->second == topic) {
+        named->second = left;
+      }
+      topic = std::move(left);
+    }
+  }
+  for (const auto& partition : dropped) partition->stop(protocol::ErrorCode::kafka_storage_error);
+  return dropped.size();
 }
 
 void PartitionTable::close_topic(const controller::TopicImage& image) {
@@ -166,10 +214,12 @@ std::size_t PartitionTable::count() const {
   return count;
 }
 
-std::map<TopicPartition, Offset> PartitionTable::high_watermarks() const {
-  std::map<TopicPartition, Offset> high_watermarks;
-  for_each([&](const auto& partition) { high_watermarks[partition->name()] = partition->high_watermark(); });
-  return high_watermarks;
+storage::LogManager::HighWatermarkOf PartitionTable::high_watermark_lookup() const {
+  return [this](const TopicPartition& name) -> std::optional<Offset> {
+    const auto partition = find(name.topic, name.partition);
+    if (!partition) return std::nullopt;
+    return partition->high_watermark();
+  };
 }
 
 }  // namespace sluice::broker::replication

@@ -17,7 +17,12 @@ class Mapping {
   virtual ~Mapping() = default;
   virtual MutableBytes bytes() noexcept = 0;  ///< writable only if mapped with Access::read_write
   virtual Result<> sync() = 0;                ///< msync of the whole mapping
+  /// Whether touching the first `bytes` waits for no disk.
+  virtual bool is_cached(std::size_t /*bytes*/) const noexcept { return true; }
 };
+
+/// Whether a read may wait for the disk. One that may not fails with Errc::not_cached instead.
+enum class ReadMode { may_wait, cached_only };
 
 enum class Access { read_only, read_write };
 
@@ -39,11 +44,27 @@ class File {
   virtual Result<> sync_data() = 0;  ///< fdatasync. After a failure the file must not be trusted nor synced again.
   virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t size, Access access) = 0;  ///< [0, size), size > 0
 
+  /// As read_at, but of what memory holds already. Errors: Errc::not_cached, also where that can't be told.
+  virtual Result<std::size_t> read_cached_at(std::uint64_t position, MutableBytes into) const {
+    return read_at(position, into);
+  }
+  /// Whether memory holds [position, position + size), by samples: pages come and go in runs. False where that can't be
+  /// told. Asking may begin to read what is missing.
+  virtual bool is_cached(std::uint64_t /*position*/, std::uint64_t /*size*/) const noexcept { return true; }
+  /// Begins to bring a range into memory, without waiting for all of it. A hint.
+  virtual void read_ahead(std::uint64_t /*position*/, std::uint64_t /*size*/) const noexcept {}
+
   /// For sendfile; -1 where there is no descriptor (in memory): read instead.
   virtual int descriptor() const noexcept = 0;
 };
 
-enum class OpenMode { existing, create, create_new, existing_read_only };
+enum class OpenMode {
+  existing,
+  create,
+  create_new,
+  existing_read_only,
+  uncached_read_only,  ///< what the disk holds, not what memory does; others' cached pages stay
+};
 
 struct DirectoryEntry {
   std::string name;
@@ -64,6 +85,9 @@ class FileSystem {
   virtual Result<> remove(const std::string& path) = 0;                         ///< a file; fine if it is not there
   virtual Result<> remove_all(const std::string& directory) = 0;
   virtual Result<> sync_directory(const std::string& path) = 0;  ///< makes creations, renames, removals durable
+  /// Makes all that was done in the file system of `path` durable, other programs' work included: one wait for many
+  /// small files.
+  virtual Result<> sync_file_system(const std::string& path) = 0;
   struct Space {
     std::uint64_t total;
     std::uint64_t available;

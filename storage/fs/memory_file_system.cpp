@@ -156,7 +156,7 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
     file = std::make_shared<MemoryFile>(disk_);
     if (const auto linked = tree_.link(path, {nullptr, file}); !linked) return linked.error();
   }
-  const bool writable = mode != OpenMode::existing_read_only;
+  const bool writable = mode != OpenMode::existing_read_only && mode != OpenMode::uncached_read_only;
   return std::unique_ptr<File>{
       std::make_unique<MemoryFileHandle>(MemoryFileReference{*this, std::move(file), path, generation_}, writable)};
 }
@@ -205,6 +205,13 @@ Result<> MemoryFileSystem::sync_directory(const std::string& path) {
   const Lock lock{mutex_};
   if (const auto error = check(Operation::sync_directory, path)) return error;
   return tree_.sync(path);
+}
+
+Result<> MemoryFileSystem::sync_file_system(const std::string& path) {
+  const Lock lock{mutex_};
+  if (const auto error = check(Operation::sync, path)) return error;
+  tree_.sync_all();
+  return {};
 }
 
 Result<FileSystem::Space> MemoryFileSystem::space(const std::string& path) {

@@ -9,6 +9,7 @@
 
 #include "storage/fs/file_system.hpp"
 #include "storage/fs/posix_file.hpp"
+#include "storage/fs/uncached_file.hpp"
 
 namespace sluice::storage {
 namespace {
@@ -18,7 +19,8 @@ int open_flags(OpenMode mode) noexcept {
     case OpenMode::existing: return O_RDWR;
     case OpenMode::create: return O_RDWR | O_CREAT;
     case OpenMode::create_new: return O_RDWR | O_CREAT | O_EXCL;
-    case OpenMode::existing_read_only: return O_RDONLY;
+    case OpenMode::existing_read_only:
+    case OpenMode::uncached_read_only: return O_RDONLY;
   }
   return O_RDONLY;
 }
@@ -35,6 +37,7 @@ bool is_directory(DIR* parent, const dirent& entry) noexcept {
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    if (mode == OpenMode::uncached_read_only) return UncachedFile::open(path);
     auto descriptor = open_descriptor(path, open_flags(mode));
     if (!descriptor) return descriptor.error();
     return std::unique_ptr<File>{std::make_unique<PosixFile>(std::move(*descriptor))};
@@ -92,6 +95,13 @@ class PosixFileSystem final : public FileSystem {
     const auto directory = open_descriptor(path, O_RDONLY | O_DIRECTORY);
     if (!directory) return directory.error();
     if (::fsync(directory->get()) != 0) return last_system_error();
+    return {};
+  }
+
+  Result<> sync_file_system(const std::string& path) override {
+    const auto directory = open_descriptor(path, O_RDONLY | O_DIRECTORY);
+    if (!directory) return directory.error();
+    if (::syncfs(directory->get()) != 0) return last_system_error();
     return {};
   }
 

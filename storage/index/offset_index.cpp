@@ -73,4 +73,17 @@ Result<> OffsetIndex::check(std::uint64_t log_bytes) const noexcept {
   return {};
 }
 
+std::uint32_t OffsetIndex::count_ascending(std::uint32_t log_bytes, Offset end) const noexcept {
+  OffsetPosition previous{base_offset_ - 1, 0};
+  std::uint32_t i = 0;
+  for (; i < count(); ++i) {
+    const auto next = entry(i);
+    if (next.offset <= previous.offset || next.position <= previous.position || next.position >= log_bytes ||
+        next.offset >= end)
+      break;
+    previous = next;
+  }
+  return i;
+}
+
 }  // namespace sluice::storage

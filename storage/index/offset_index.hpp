@@ -44,11 +44,15 @@ class OffsetIndex {
 
   /// Errors: corrupt_index unless entries ascend and point below `log_bytes`. Only first and last are looked at.
   Result<> check(std::uint64_t log_bytes) const noexcept;
+  /// After a crash: how many entries from the first on ascend in both fields, point below `log_bytes` and name offsets
+  /// below `end`.
+  std::uint32_t count_ascending(std::uint32_t log_bytes, Offset end) const noexcept;
   static bool is_full(std::uint32_t count, std::uint32_t capacity_bytes) noexcept {
     return count >= capacity_bytes / kEntryBytes;
   }
 
   IndexFile& file() noexcept { return file_; }
+  const IndexFile& file() const noexcept { return file_; }
 
  private:
   IndexFile file_;

@@ -56,4 +56,15 @@ Result<> TimeIndex::check() const noexcept {
   return {};
 }
 
+std::uint32_t TimeIndex::count_ascending(Offset last_offset) const noexcept {
+  TimestampOffset previous{kNoTimestamp, base_offset_ - 1};
+  std::uint32_t i = 0;
+  for (; i < count(); ++i) {
+    const auto next = entry(i);
+    if (next.timestamp <= previous.timestamp || next.offset <= previous.offset || next.offset > last_offset) break;
+    previous = next;
+  }
+  return i;
+}
+
 }  // namespace sluice::storage

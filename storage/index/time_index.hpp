@@ -43,6 +43,8 @@ class TimeIndex {
 
   /// Errors: corrupt_index unless first and last entry ascend from the base offset.
   Result<> check() const noexcept;
+  /// After a crash: how many entries from the first on ascend in both fields, up to `last_offset`.
+  std::uint32_t count_ascending(Offset last_offset) const noexcept;
   static bool is_full(std::uint32_t count, std::uint32_t capacity_bytes) noexcept {
     return count + 1 >= capacity_bytes / kEntryBytes;
   }

@@ -20,7 +20,8 @@ Result<LogSlice> Log::read(Offset from, std::size_t bytes_max, Offset end, bool 
     // What is wrong is looked for once: what lies before the damage can be read.
     if (mode == ReadMode::cached_only) return Errc::not_cached;
     examined = true;
-    if (const auto looked = examine(from, bytes_max); !looked) return looked.error();
+    const auto looked = examine(from, bytes_max);
+    if (!looked && looked.error() != Errc::offset_out_of_range) return looked.error();
   }
 }
 

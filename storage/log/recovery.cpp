@@ -3,10 +3,8 @@
 #include <algorithm>
 
 #include "storage/log/log_state.hpp"
-#include "storage/segment/batch_reader.hpp"
-#include "storage/segment/batch_search.hpp"
-#include "storage/segment/header_walker.hpp"
 #include "storage/segment/segment_name.hpp"
+#include "storage/segment/tolerant_walk.hpp"
 
 namespace sluice::storage {
 
@@ -14,6 +12,7 @@ Result<std::unique_ptr<Log>> Log::open(LogResources& resources, std::string dire
                                        const LogOpening& opening, RecoveryReport* report) {
   RecoveryReport unread;
   std::unique_ptr<Log> log{new Log{resources, std::move(directory), options}};
+  log->health_.store(opening.health, std::memory_order_release);
   if (const auto recovered = Recovery{*log, opening, report ? *report : unread}.run(); !recovered)
     return recovered.error();
   return log;
@@ -22,6 +21,7 @@ Result<std::unique_ptr<Log>> Log::open(LogResources& resources, std::string dire
 Result<> Log::Recovery::run() {
   report_ = {};
   if (const auto made = make_directory(); !made) return made.error();
+  if (const auto swapped = recover_swap(); !swapped) return swapped.error();
   if (const auto listed = take_inventory(); !listed) return listed.error();
   if (const auto opened = open_segments(); !opened) return opened.error();
   const bool trusted = opening_.clean_shutdown && trust_tails();
@@ -38,7 +38,8 @@ Result<> Log::Recovery::run() {
     // What was removed must not come back after the next crash, among what is appended from now on.
     if (const auto synced = log_.fs_.sync_directory(log_.directory_); !synced) return synced.error();
   }
-  if (const auto reloaded = log_.reload_producers(); !reloaded) return reloaded.error();
+  if (const auto restored = restore_producers(); !restored) return restored.error();
+  if (opening_.synced_one_by_one && !log_.damage().empty()) return Errc::corrupt_batch;
   // Idle logs hold no descriptors: files come back on first use.
   for (const auto& segment : state.segments.segments()) {
     if (segment->was_rebuilt()) {
@@ -46,7 +47,7 @@ Result<> Log::Recovery::run() {
       ++report_.indexes_rebuilt;
     }
     if (std::find(state.unsynced_sealed.begin(), state.unsynced_sealed.end(), segment) == state.unsynced_sealed.end())
-      segment->park();
+      static_cast<void>(segment->try_park());
   }
   return {};
 }
@@ -67,6 +68,8 @@ Result<> Log::Recovery::take_inventory() {
     if (const auto base_offset = parse_segment_name(entry.name, suffix::kLog)) base_offsets_.push_back(*base_offset);
     if (const auto offset = parse_segment_name(entry.name, suffix::kProducerSnapshot))
       log_.state_->snapshots.found(*offset);
+    if (const auto offset = parse_segment_name(entry.name, suffix::kOffsetIndex)) with_index_.push_back(*offset);
+    if (const auto offset = parse_segment_name(entry.name, suffix::kTransactionIndex)) with_aborts_.push_back(*offset);
   }
   return remove_orphans(*entries);
 }
@@ -94,13 +97,14 @@ Result<> Log::Recovery::open_segments() {
   auto& state = *log_.state_;
   SegmentList list;
   for (std::size_t i = 0; i < base_offsets_.size(); ++i) {
-    auto segment = Segment::open(log_.fs_, log_.directory_, base_offsets_[i], state.options, opening_.now);
+    auto segment = Segment::open(log_.resources_, log_.directory_, base_offsets_[i], state.options, opening_.now);
     if (!segment) return segment.error();
     if (i + 1 < base_offsets_.size()) (*segment)->set_next_offset(base_offsets_[i + 1]);
+    find_transactions(**segment);
     list.push_back(std::move(*segment));
   }
   if (list.empty()) {
-    auto created = Segment::create(log_.fs_, log_.directory_, opening_.log_start_offset, state.options, opening_.now);
+    auto created = Segment::create(log_.resources_, log_.directory_, opening_.log_start_offset, state.options, opening_.now);
     if (!created) return created.error();
     state.directory_unsynced = true;
     list.push_back(std::move(*created));
@@ -110,84 +114,6 @@ Result<> Log::Recovery::open_segments() {
 }
 
 Result<> Log::Recovery::trust_tails() { return log_.state_->segments.active()->load_tail(); }
-
-Result<> Log::Recovery::scan() {
-  auto& state = *log_.state_;
-  report_.scanned = true;
-  state.changed = true;
-  const auto list = state.segments.segments();
-  // One that ends at the very recovery point was synced while active, its indexes not.
-  first_scanned_ = find_floor(list, opening_.recovery_point - 1).value_or(0);
-  for (auto i = first_scanned_; i < list.size(); ++i) {
-    const auto end_offset = scan_segment(*list[i]);
-    if (!end_offset) return end_offset.error();
-    const bool last = i + 1 == list.size();
-    // Segments follow each other without a gap, unless a log start lies between: a gap is a lost tail.
-    const bool gap = !last && list[i + 1]->base_offset() > std::max(*end_offset, opening_.log_start_offset);
-    const bool overlap = !last && list[i + 1]->base_offset() < *end_offset;
-    if (overlap) return Errc::corrupt_batch;
-    if ((damaged_ || gap) && !last) {
-      if (*end_offset < opening_.recovery_point && opening_.recovery_point > opening_.log_start_offset)
-        return Errc::corrupt_batch;
-      return cut_after(i);
-    }
-    if (!last) state.unsynced_sealed.push_back(list[i]);
-  }
-  return {};
-}
-
-// Rebuilds the indexes from every batch and checks those at or past the recovery point. Returns where the sound ones
-// end.
-Result<Offset> Log::Recovery::scan_segment(Segment& segment) {
-  if (const auto begun = segment.begin_rebuild(); !begun) return begun.error();
-  BatchReader reader{*segment.file(), 0, segment.size()};
-  auto end_offset = segment.base_offset();
-  auto end_position = reader.position();
-  damaged_ = false;
-  while (true) {
-    const auto batch = reader.next();
-    if (!batch && batch.error() != Errc::corrupt_batch) return batch.error();
-    if (batch && !*batch) break;
-    damaged_ = !batch || (*batch)->base_offset() < end_offset ||
-               (*batch)->last_offset() - segment.base_offset() > std::numeric_limits<std::int32_t>::max() ||
-               ((*batch)->last_offset() >= opening_.recovery_point && !(*batch)->crc_matches());
-    if (damaged_) break;
-    if (const auto taken = segment.rebuild_with(**batch, end_position); !taken) return taken.error();
-    note_epoch(**batch);
-    end_offset = (*batch)->next_offset();
-    end_position = reader.position();
-  }
-  report_.bytes_scanned += end_position;
-  if (damaged_) {
-    // A damaged middle is never cut: what was synced stays for whoever can repair it.
-    if (end_offset < opening_.recovery_point && opening_.recovery_point > opening_.log_start_offset)
-      return Errc::corrupt_batch;
-    if (const auto torn = check_torn(segment, end_position, end_offset); !torn) return torn.error();
-    report_.tail_bytes_cut += segment.size() - end_position;
-    if (const auto cut = segment.cut(end_position); !cut) return cut.error();
-  }
-  segment.end_rebuild({end_position, end_offset});
-  return end_offset;
-}
-
-// Where one batch at most was being written, nothing sound can follow it.
-Result<> Log::Recovery::check_torn(const Segment& segment, std::uint32_t position, Offset offset) const {
-  if (!opening_.synced_one_by_one) return {};
-  const auto more = holds_batch(*segment.file(), position, segment.size(), offset);
-  if (!more) return more.error();
-  if (*more) return Errc::corrupt_batch;
-  return {};
-}
-
-Result<> Log::Recovery::cut_after(std::size_t index) {
-  const auto list = log_.state_->segments.segments();
-  for (auto i = index + 1; i < list.size() && opening_.synced_one_by_one; ++i) {
-    if (list[i]->size() > 0) return Errc::corrupt_batch;
-  }
-  for (auto i = index + 1; i < list.size(); ++i) report_.tail_bytes_cut += list[i]->size();
-  names_removed_ = true;
-  return log_.drop_segments_from(index + 1);
-}
 
 Result<> Log::Recovery::settle_offsets() {
   auto& state = *log_.state_;
@@ -226,47 +152,13 @@ Result<> Log::Recovery::restore_epochs() {
 Result<> Log::Recovery::collect_epochs_of_all() {
   scanned_epochs_.clear();
   for (const auto& segment : log_.state_->segments.segments()) {
-    HeaderWalker walker{*segment->file(), 0, segment->size()};
+    HeaderWalker walker{segment->file(), 0, segment->size(), ReadMode::may_wait, segment->integrity()->damage()};
+    auto expected = segment->base_offset();
     while (true) {
-      const auto step = walker.next();
+      const auto step = next_or_past_damage(*segment, walker, expected);
       if (!step) return step.error();
       if (!*step) break;
       note_epoch((*step)->header);
-    }
-  }
-  return {};
-}
-
-// The latest snapshot, then every batch from there on: equal to having applied each when it was appended.
-Result<> Log::reload_producers() {
-  auto& state = *state_;
-  state.producers.clear();
-  auto loaded = state.snapshots.load_latest();
-  if (!loaded) return loaded.error();
-  auto from = state.segments.segments().front()->base_offset();
-  if (*loaded) {
-    state.producers = std::move((*loaded)->state);
-    from = std::max(from, (*loaded)->offset);
-  }
-  const auto& list = state.segments.segments();
-  std::vector<std::byte> buffer;
-  for (auto i = find_floor(list, from).value_or(0); i < list.size() && from < log_end_offset(); ++i) {
-    const auto position = list[i]->floor_position(from);
-    if (!position) return position.error();
-    HeaderWalker walker{*list[i]->file(), *position, list[i]->size()};
-    while (true) {
-      const auto step = walker.next();
-      if (!step) return step.error();
-      if (!*step) break;
-      const auto& header = (*step)->header;
-      if (header.base_offset() < from || !header.has_producer()) continue;
-      if (!header.is_control()) {
-        state.producers.apply(header);
-        continue;
-      }
-      const auto marker = read_batch(*list[i]->file(), (*step)->position, header.size(), buffer);
-      if (!marker) return marker.error();
-      state.producers.apply(*marker);
     }
   }
   return {};

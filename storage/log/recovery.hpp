@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "storage/epoch/leader_epoch_cache.hpp"
+#include "storage/integrity/batch_scan.hpp"
 #include "storage/log/log.hpp"
-#include "storage/segment/segment.hpp"
+#include "storage/segment/segment_set.hpp"
 
 namespace sluice::storage {
 
@@ -19,16 +21,26 @@ class Log::Recovery {
 
  private:
   Result<> make_directory();
+  Result<> recover_swap();
   Result<> take_inventory();
   Result<> remove_orphans(const std::vector<DirectoryEntry>& entries);
   Result<> open_segments();
   Result<> trust_tails();
   Result<> scan();
-  Result<Offset> scan_segment(Segment& segment);
-  Result<> check_torn(const Segment& segment, std::uint32_t position, Offset offset) const;
+  Result<> scan_segments(const SegmentList& list);
+  Result<Offset> scan_segment(Segment& segment, Offset limit);
+  bool was_synced(Offset offset) const;
+  Result<> pass_damage(Segment& segment, BatchScan& scan, Offset limit);
+  static DamagedRange missing_batches(const Segment& segment, Offset from, Offset to);
+  void note_damage(Segment& segment, const DamagedRange& range);
+  Result<> begin_after_damage(Segment& segment);
+  Result<> cut_tail(Segment& segment, std::uint32_t position, Offset offset);
   Result<> cut_after(std::size_t index);
+  void pass_bytes(std::uint64_t bytes);
   Result<> settle_offsets();
   Result<> restore_epochs();
+  void find_transactions(Segment& segment) const;
+  Result<> restore_producers();
   Result<> collect_epochs_of_all();
   void note_epoch(const record::BatchView& header);
 
@@ -36,10 +48,15 @@ class Log::Recovery {
   const LogOpening& opening_;
   RecoveryReport& report_;
   std::vector<Offset> base_offsets_;        // ascending
+  std::vector<Offset> with_index_;          // ascending: those with a file of that kind
+  std::vector<Offset> with_aborts_;         // ascending
   std::vector<EpochStart> scanned_epochs_;  // in the order they were met
   std::size_t first_scanned_ = 0;
-  bool names_removed_ = false;  // of segments or snapshots that lay past the end
-  bool damaged_ = false;        // the last scanned segment had to be cut
+  bool names_removed_ = false;                    // of segments or snapshots that lay past the end
+  std::optional<LeaderEpochCache> known_epochs_;  // as the checkpoint has them, before the scan
+  std::uint64_t bytes_left_ = 0;                  // to scan
+  bool torn_ = false;                             // the segment that was scanned last ends in what was being written
+  bool ends_damaged_ = false;                     // ... in synced bytes that can't be read
 };
 
 }  // namespace sluice::storage

@@ -55,7 +55,10 @@ Result<> Log::Recovery::scan_segments(const SegmentList& list) {
         !ends_damaged_ && !state.options.compacted && next_base > std::max(*end_offset, opening_.log_start_offset);
     if (torn_ || (gap && !was_synced(*end_offset))) return cut_after(i);
     if (gap && opening_.synced_one_by_one) return Errc::corrupt_batch;
-    if (gap) note_damage(*list[i], missing_batches(*list[i], *end_offset, next_base));
+    if (gap) {
+      note_damage(*list[i], missing_batches(*list[i], *end_offset, next_base));
+      list[i]->set_next_offset(next_base);
+    }
     state.unsynced_sealed.push_back(list[i]);
   }
   return {};
@@ -78,7 +81,7 @@ void Log::Recovery::note_damage(Segment& segment, const DamagedRange& range) {
 // Returns where the batches end; the tail from there on is cut if it is torn.
 Result<Offset> Log::Recovery::scan_segment(Segment& segment, Offset limit) {
   torn_ = ends_damaged_ = false;
-  const auto start = segment.begin_rebuild_from(opening_.recovery_point);
+  const auto start = segment.begin_rebuild_from(opening_.synced_one_by_one ? Offset{0} : opening_.recovery_point);
   if (!start) return start.error();
   pass_bytes(start->position);
   const auto file = segment.file().open();
@@ -112,6 +115,10 @@ Result<Offset> Log::Recovery::scan_segment(Segment& segment, Offset limit) {
     if (const auto cut = cut_tail(segment, scan.position(), end_offset); !cut) return cut.error();
   }
   segment.end_rebuild({scan.position(), end_offset});
+  if (torn_) {
+    names_removed_ = true;  // an index that was made anew must not be followed by the old one
+    if (const auto forgotten = segment.forget_stale_entries(); !forgotten) return forgotten.error();
+  }
   return end_offset;
 }
 

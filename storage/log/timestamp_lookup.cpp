@@ -39,7 +39,8 @@ Result<std::optional<TimestampedOffset>> find_in_segment(Segment& segment, Offse
   if (!before) return before.error();
   const auto position = segment.floor_position(std::max(*before, from));
   if (!position) return position.error();
-  HeaderWalker walker{*segment.file(), *position, segment.end().size};
+  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait,
+                      segment.integrity()->damage()};
   std::vector<std::byte> buffer;
   while (true) {
     const auto step = walker.next();
@@ -47,7 +48,7 @@ Result<std::optional<TimestampedOffset>> find_in_segment(Segment& segment, Offse
     if (!*step) return std::optional<TimestampedOffset>{};
     const auto& header = (*step)->header;
     if (header.last_offset() < from || header.max_timestamp() < target) continue;
-    const auto batch = read_batch(*segment.file(), (*step)->position, header.size(), buffer);
+    const auto batch = read_batch(segment.file(), (*step)->position, header.size(), buffer);
     if (!batch) return batch.error();
     auto found = find_in_batch(*batch, from, target);
     if (!found || *found) return found;
@@ -64,7 +65,8 @@ Result<Timestamp> largest_timestamp_from(Segment& segment, Offset from) {
   const auto position = segment.floor_position(from);
   if (!position) return position.error();
   auto largest = kNoTimestamp;
-  HeaderWalker walker{*segment.file(), *position, segment.end().size};
+  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait,
+                      segment.integrity()->damage()};
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();

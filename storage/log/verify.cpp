@@ -124,7 +124,8 @@ Result<ScrubStep> Log::scrub(ScrubCursor& cursor, std::uint32_t bytes_max, Times
 std::vector<DamagedRange> Log::damage() const {
   std::vector<DamagedRange> all;
   const auto start = log_start_offset();
-  for (const auto& segment : *state_->segments.list()) {
+  const auto list = state_->segments.list();  // keeps the segments while they are looked at
+  for (const auto& segment : *list) {
     const auto known = segment->integrity()->damage();
     if (!known) continue;
     for (const auto& range : known->ranges()) {

@@ -30,7 +30,11 @@ class HeaderWalker {
   Result<std::optional<Step>> next();
 
   std::uint32_t position() const noexcept { return position_; }  ///< past the last batch returned
-  void go_on_at(std::uint32_t position) noexcept { position_ = position; }
+  /// Goes back to, or on at, `position`, walking over `damage`.
+  void go_on_at(std::uint32_t position, std::shared_ptr<const DamageList> damage) noexcept {
+    position_ = position;
+    damage_ = std::move(damage);
+  }
 
  private:
   const SegmentFile& file_;

@@ -17,9 +17,9 @@ constexpr std::uint32_t kIndexBytesMin = 4 * TimeIndex::kEntryBytes;
 
 }  // namespace
 
-Segment::Segment(FileSystem& fs, const std::string& directory, Offset base_offset, const LogOptions& options,
+Segment::Segment(LogResources& resources, const std::string& directory, Offset base_offset, const LogOptions& options,
                  Timestamp now)
-    : fs_(fs),
+    : resources_(resources),
       directory_(directory),
       base_offset_(base_offset),
       segment_bytes_(options.segment_bytes),
@@ -27,31 +27,34 @@ Segment::Segment(FileSystem& fs, const std::string& directory, Offset base_offse
       index_bytes_(std::max(options.segment_index_bytes, kIndexBytesMin)),
       preallocate_(options.preallocate),
       created_(now),
-      file_(std::make_shared<SegmentFile>(fs, segment_path(directory, base_offset, suffix::kLog))),
-      offset_index_(fs, segment_path(directory, base_offset, suffix::kOffsetIndex), base_offset),
-      time_index_(fs, segment_path(directory, base_offset, suffix::kTimeIndex), base_offset),
+      file_(resources.fs, segment_path(directory, base_offset, suffix::kLog)),
+      offset_index_(resources.fs, segment_path(directory, base_offset, suffix::kOffsetIndex), base_offset),
+      time_index_(resources.fs, segment_path(directory, base_offset, suffix::kTimeIndex), base_offset),
       largest_{kNoTimestamp, base_offset} {
   publish({0, base_offset}, largest_);
 }
 
-Result<std::shared_ptr<Segment>> Segment::create(FileSystem& fs, const std::string& directory, Offset base_offset,
-                                                 const LogOptions& options, Timestamp now) {
-  std::shared_ptr<Segment> segment{new Segment{fs, directory, base_offset, options, now}};
-  if (const auto file = fs.open(segment->file_->path(), OpenMode::create_new); !file) return file.error();
-  segment->indexes_loaded_.store(true, std::memory_order_release);  // there are none yet
+Segment::~Segment() { resources_.open_segments.remove(*this); }
+
+Result<std::shared_ptr<Segment>> Segment::create(LogResources& resources, const std::string& directory,
+                                                 Offset base_offset, const LogOptions& options, Timestamp now) {
+  std::shared_ptr<Segment> segment{new Segment{resources, directory, base_offset, options, now}};
+  if (const auto file = resources.fs.open(segment->file_.path(), OpenMode::create_new); !file) return file.error();
+  segment->indexes_loaded_ = segment->indexes_known_ = true;  // there are none yet
   return segment;
 }
 
-Result<std::shared_ptr<Segment>> Segment::open(FileSystem& fs, const std::string& directory, Offset base_offset,
-                                               const LogOptions& options, Timestamp now) {
-  std::shared_ptr<Segment> segment{new Segment{fs, directory, base_offset, options, now}};
-  const auto file = segment->file_->open();
+Result<std::shared_ptr<Segment>> Segment::open(LogResources& resources, const std::string& directory,
+                                               Offset base_offset, const LogOptions& options, Timestamp now) {
+  std::shared_ptr<Segment> segment{new Segment{resources, directory, base_offset, options, now}};
+  const auto file = resources.fs.open(segment->file_.path(), OpenMode::existing);
   if (!file) return file.error();
   const auto size = (*file)->size();
   if (!size) return size.error();
   if (*size > std::numeric_limits<std::int32_t>::max()) return Errc::corrupt_batch;
-  segment->file_->close();
+  segment->synced_size_.store(static_cast<std::uint32_t>(*size), std::memory_order_relaxed);
   segment->publish({static_cast<std::uint32_t>(*size), base_offset}, segment->largest_);
+  segment->integrity_->found(segment->size());
   return segment;
 }
 
@@ -63,8 +66,11 @@ SegmentEnd Segment::end() const noexcept {
   }
 }
 
+// Once known it is kept, so that looking at the ages of cold segments opens nothing.
 Result<TimestampOffset> Segment::largest_timestamp() {
-  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+  if (largest_timestamp_.load(std::memory_order_acquire) == kNoTimestamp.value()) {
+    if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+  }
   while (true) {
     const auto before = version_.load(std::memory_order_acquire);
     const TimestampOffset largest{Timestamp{largest_timestamp_.load(std::memory_order_acquire)},
@@ -92,8 +98,10 @@ bool Segment::has_room(std::uint32_t batches) const noexcept {
 bool Segment::indexes_full() const noexcept { return !has_room(1); }
 
 Result<> Segment::append(ByteView run, std::uint32_t batches) {
+  const auto use = use_indexes();
+  if (!use) return use.error();
   if (const auto room = ensure_index_room(run.size(), batches); !room) return room.error();
-  const auto file = file_->open();
+  const auto file = file_.open();
   if (!file) return file.error();
   const auto start = size();
   reserve_ahead(**file, std::uint64_t{start} + run.size());
@@ -150,7 +158,7 @@ std::chrono::milliseconds Segment::age(Timestamp now, std::optional<Timestamp> t
 
 Result<Timestamp> Segment::first_timestamp() {
   if (first_timestamp_) return *first_timestamp_;
-  HeaderWalker walker{*file_, 0, size()};
+  HeaderWalker walker{file_, 0, size(), ReadMode::may_wait, integrity_->damage()};
   const auto first = walker.next();
   if (!first) return first.error();
   if (!*first) return kNoTimestamp;
@@ -160,16 +168,18 @@ Result<Timestamp> Segment::first_timestamp() {
 
 Result<> Segment::trim() {
   if (size() > 0) {
-    if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+    const auto use = use_indexes();
+    if (!use) return use.error();
     if (const auto last = time_index_.last(); largest_.timestamp > (last ? last->timestamp : kNoTimestamp)) {
       if (const auto room = time_index_.file().ensure_room(1, index_bytes_); !room) return room.error();
       time_index_.append_if_later(largest_);
     }
     if (const auto trimmed = offset_index_.file().trim(); !trimmed) return trimmed.error();
     if (const auto trimmed = time_index_.file().trim(); !trimmed) return trimmed.error();
+    if (const auto trimmed = transactions_.trim(); !trimmed) return trimmed.error();
   }
   if (reserved_bytes_ > size()) {
-    const auto file = file_->open();
+    const auto file = file_.open();
     if (!file) return file.error();
     if (const auto released = (*file)->truncate(size()); !released) return released.error();
     reserved_bytes_ = 0;
@@ -178,41 +188,81 @@ Result<> Segment::trim() {
 }
 
 Result<> Segment::sync(bool indexes) {
-  const auto file = file_->open();
+  const auto use = use_indexes();  // what is not open can't be synced
+  if (!use) return use.error();
+  const auto file = file_.open();
   if (!file) return file.error();
+  const auto size_before = size();
   if (const auto synced = (*file)->sync_data(); !synced) return synced.error();
+  synced_size_.store(size_before, std::memory_order_relaxed);
   if (!indexes) return {};
   if (const auto synced = offset_index_.file().sync(); !synced) return synced.error();
-  return time_index_.file().sync();
+  if (const auto synced = time_index_.file().sync(); !synced) return synced.error();
+  return transactions_.sync();
 }
 
-void Segment::park() noexcept {
-  const std::lock_guard lock{load_mutex_};
-  indexes_loaded_.store(size() == 0, std::memory_order_release);
-  offset_index_.file().unload();
-  time_index_.file().unload();
-  file_->close();
+bool Segment::try_park() noexcept {
+  const std::unique_lock lock{index_mutex_, std::try_to_lock};
+  if (!lock) return false;
+  if (indexes_loaded_) {
+    offset_index_.file().park();
+    time_index_.file().park();
+  }
+  indexes_loaded_ = false;
+  transactions_.park();
+  file_.close();
+  return true;
 }
 
 Result<> Segment::remove() {
-  if (const auto removed = fs_.remove(file_->path()); !removed) return removed.error();
+  auto& fs = resources_.fs;
+  if (const auto removed = fs.remove(file_.path()); !removed) return removed.error();
   if (const auto removed = offset_index_.file().remove(); !removed) return removed.error();
   if (const auto removed = time_index_.file().remove(); !removed) return removed.error();
-  return fs_.remove(segment_path(directory_, base_offset_, suffix::kTransactionIndex));
+  return transactions_.remove();
+}
+
+// The `.log` first: without it the others are leftovers, which the next opening removes.
+Result<std::vector<std::string>> Segment::rename_away() {
+  const std::unique_lock lock{index_mutex_};
+  std::vector<std::string> names;
+  const auto away = [&](std::string_view suffix) {
+    return names.emplace_back(segment_path(directory_, base_offset_, suffix) + std::string{suffix::kDeleted});
+  };
+  if (const auto renamed = file_.rename_to(away(suffix::kLog)); !renamed) return renamed.error();
+  if (const auto renamed = offset_index_.file().rename_to(away(suffix::kOffsetIndex)); !renamed) return renamed.error();
+  if (const auto renamed = time_index_.file().rename_to(away(suffix::kTimeIndex)); !renamed) return renamed.error();
+  if (transactions_.exist()) {
+    const auto renamed = transactions_.rename_to(away(suffix::kTransactionIndex));
+    if (!renamed) return renamed.error();
+  }
+  return names;
+}
+
+bool Segment::can_look_up_at_once() const {
+  const std::shared_lock lock{index_mutex_, std::try_to_lock};
+  return lock && indexes_loaded_ && file_.is_open() && offset_index_.file().is_cached();
 }
 
 Result<std::uint32_t> Segment::floor_position(Offset offset) {
-  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
-  return offset_index_.lower_entry(offset).position;
+  const auto use = use_indexes();
+  if (!use) return use.error();
+  const auto position = offset_index_.lower_entry(offset).position;
+  const auto damage = integrity_->damage();
+  return damage ? std::max(position, damage->end_below(offset)) : position;
 }
 
 Result<std::uint32_t> Segment::batch_start_below(std::uint32_t position) {
-  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
-  return offset_index_.entry_at_position(position).position;
+  const auto use = use_indexes();
+  if (!use) return use.error();
+  const auto start = offset_index_.entry_at_position(position).position;
+  const auto damage = integrity_->damage();
+  return damage ? damage->start_of(start) : start;
 }
 
 Result<Offset> Segment::offset_before(Timestamp target) {
-  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+  const auto use = use_indexes();
+  if (!use) return use.error();
   // An entry with the very timestamp ends at the batch that is looked for.
   if (target <= kNoTimestamp) return base_offset_;
   return time_index_.lower_entry(target - 1).offset;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@
 #include "storage/fs/file_system.hpp"
 #include "storage/index/offset_index.hpp"
 #include "storage/index/time_index.hpp"
+#include "storage/integrity/segment_integrity.hpp"
 #include "storage/log/log_options.hpp"
+#include "storage/log/log_resources.hpp"
 #include "storage/segment/segment_file.hpp"
+#include "storage/segment/segment_transactions.hpp"
 
 namespace sluice::storage {
 
@@ -29,27 +33,34 @@ struct SegmentEnd {
 ///
 /// The file's size is always what was written: space is reserved ahead without moving the end, so a crash leaves no
 /// zero tail, and released by `trim`. Indexes come with the first entry and load on first use; those of a sealed
-/// segment are rebuilt there when in doubt.
+/// segment are rebuilt there when in doubt. A segment that is not used closes its files (see OpenSegments) and opens
+/// them again when it is.
 ///
-/// Threading: one appender at a time (the log's append mutex); readers use end(), indexes and file freely.
+/// Threading: one appender at a time (the log's append mutex); readers use end(), lookups and file freely.
 class Segment {
  public:
   /// Creates the `.log` file. Errors: EEXIST among the system's.
-  static Result<std::shared_ptr<Segment>> create(FileSystem& fs, const std::string& directory, Offset base_offset,
+  static Result<std::shared_ptr<Segment>> create(LogResources& resources, const std::string& directory, Offset base_offset,
                                                  const LogOptions& options, Timestamp now);
   /// An existing one, taken to be whole up to the size of its file.
-  static Result<std::shared_ptr<Segment>> open(FileSystem& fs, const std::string& directory, Offset base_offset,
+  static Result<std::shared_ptr<Segment>> open(LogResources& resources, const std::string& directory, Offset base_offset,
                                                const LogOptions& options, Timestamp now);
+  ~Segment();
 
   Offset base_offset() const noexcept { return base_offset_; }
   SegmentEnd end() const noexcept;
   std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
-  const std::shared_ptr<SegmentFile>& file() const noexcept { return file_; }
+  const SegmentFile& file() const noexcept { return file_; }
+  const std::string& directory() const noexcept { return directory_; }
+  Timestamp created() const noexcept { return created_; }  ///< or opened
+
+  /// What is known of its bytes: checked, damaged.
+  const std::shared_ptr<SegmentIntegrity>& integrity() const noexcept { return integrity_; }
 
   /// Loads the indexes, rebuilding them when in doubt. Every lookup does it; the appender does before has_room.
   Result<> ensure_indexes();
   /// Writes whole batches, each with its offsets, back to back. On failure nothing has changed, unless is_broken().
-  /// Pre: ensure_indexes, `batches` is their number, they fit by has_room.
+  /// Pre: ensure_indexes was called once, `batches` is their number, they fit by has_room.
   Result<> append(ByteView run, std::uint32_t batches);
   bool has_room(std::uint32_t batches) const noexcept;  ///< for their index entries
   bool indexes_full() const noexcept;
@@ -66,11 +77,17 @@ class Segment {
   Result<> trim();
   /// fdatasync of the log file; with `indexes` of those too.
   Result<> sync(bool indexes);
-  /// Closes the files until they are used again. Pre: trimmed, nobody reads.
-  void park() noexcept;
-  /// Removes all files of the segment, by renaming them away first. Open slices stay readable.
+  bool has_unsynced_bytes() const noexcept { return size() != synced_size_.load(std::memory_order_relaxed); }
+  /// Closes the files until they are used again; false when they are in use at this moment.
+  bool try_park() noexcept;
+  /// Removes all files of the segment. Open slices stay readable.
   Result<> remove();
+  /// Renames all files of the segment to `.deleted` and returns their new names. Readers that still have the segment
+  /// go on, until the files are removed.
+  Result<std::vector<std::string>> rename_away();
 
+  /// Whether finding positions waits for no disk at this moment: the files are open, the offset index is in memory.
+  bool can_look_up_at_once() const;
   /// Where to start walking for `offset`: the start of a batch at or below the one that holds it.
   Result<std::uint32_t> floor_position(Offset offset);
   /// The start of some batch at or below `position`, near it.
@@ -80,10 +97,29 @@ class Segment {
   /// Last offset of a batch before which no batch has a timestamp of `target` or later.
   Result<Offset> offset_before(Timestamp target);
 
+  /// The aborted transactions whose markers lie here, and where their file is.
+  SegmentTransactions& transactions() noexcept { return transactions_; }
+  SegmentTransactions::Place place() const noexcept { return {resources_.fs, directory_, base_offset_}; }
+
+  /// Notes and reports a damaged range, if it is new.
+  void note_damage(const DamagedRange& range);
+  /// Something in the file is no batch, or out of line: reads all of it to find what, and notes it.
+  Result<> find_damage();
+  /// Makes the indexes anew, as what they say does not fit the batches. Of a sealed segment.
+  Result<> rebuild_indexes_anew();
+
   /// For recovery: forgets the indexes, then takes the batches one by one, then how far they reach.
   Result<> begin_rebuild();
+  struct ScanStart {
+    std::uint32_t position;
+    Offset expected;  ///< no batch begins below
+  };
+  /// The same, but keeps the entries below `recovery_point` that are proven; returns where to begin.
+  Result<ScanStart> begin_rebuild_from(Offset recovery_point);
   Result<> rebuild_with(const record::BatchView& header, std::uint32_t position);
   void end_rebuild(SegmentEnd end);
+  /// After a cut: what the index files hold beyond their entries goes, durably.
+  Result<> forget_stale_entries();
   /// Takes over what lies past the last index entry, after a clean stop. Errors: corrupt_batch.
   Result<> load_tail();
   /// Cuts the file at `size`, durably.
@@ -92,10 +128,18 @@ class Segment {
   bool was_rebuilt() const noexcept { return rebuilt_; }
 
  private:
-  Segment(FileSystem& fs, const std::string& directory, Offset base_offset, const LogOptions& options, Timestamp now);
+  friend class OpenSegments;
+  using IndexesInUse = std::shared_lock<std::shared_mutex>;  // while it lives the files stay open
 
+  Segment(LogResources& resources, const std::string& directory, Offset base_offset, const LogOptions& options,
+          Timestamp now);
+
+  Result<IndexesInUse> use_indexes();
+  Result<> load_or_rebuild_indexes();
   Result<> load_indexes();
   Result<> rebuild_indexes();
+  Result<> take_all_batches();
+  Result<ScanStart> keep_proven_entries(Offset recovery_point);
   Result<> ensure_index_room(std::uint64_t bytes, std::uint32_t batches);
   void index_batch(const record::BatchView& header, std::uint32_t position, bool room);
   Result<> walk_tail();
@@ -103,7 +147,7 @@ class Segment {
   Result<Timestamp> first_timestamp();
   void publish(SegmentEnd end, TimestampOffset largest) noexcept;
 
-  FileSystem& fs_;
+  LogResources& resources_;
   std::string directory_;
   Offset base_offset_;
   const std::uint32_t segment_bytes_;
@@ -111,12 +155,15 @@ class Segment {
   const std::uint32_t index_bytes_;
   const bool preallocate_;
   Timestamp created_;
-  std::shared_ptr<SegmentFile> file_;
+  SegmentFile file_;
+  std::shared_ptr<SegmentIntegrity> integrity_ = std::make_shared<SegmentIntegrity>();
 
-  mutable std::mutex load_mutex_;  // one thread loads the indexes
-  mutable std::atomic<bool> indexes_loaded_{false};
+  mutable std::shared_mutex index_mutex_;  // shared: lookups and the appender; exclusive: loading and parking
+  bool indexes_loaded_ = false;
+  bool indexes_known_ = false;  // they were sound, or made here: what is parked comes back as it was
   OffsetIndex offset_index_;
   TimeIndex time_index_;
+  SegmentTransactions transactions_;
 
   // The appender's alone.
   std::uint64_t reserved_bytes_ = 0;
@@ -132,6 +179,12 @@ class Segment {
   std::atomic<std::int64_t> next_offset_{0};
   std::atomic<std::int64_t> largest_timestamp_{-1};
   std::atomic<std::int64_t> largest_timestamp_offset_{-1};
+  std::atomic<std::uint32_t> synced_size_{0};
+
+  // For OpenSegments.
+  static constexpr std::size_t kNotRegistered = static_cast<std::size_t>(-1);
+  std::atomic<bool> used_{false};                       // since it last looked
+  std::atomic<std::size_t> ring_index_{kNotRegistered};  // written under its mutex
 };
 
 }  // namespace sluice::storage

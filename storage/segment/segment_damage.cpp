@@ -10,16 +10,21 @@ void Segment::note_damage(const DamagedRange& range) {
   if (integrity_->add(range) && resources_.on_damage) resources_.on_damage(directory_, range);
 }
 
-Result<DamagedRange> Segment::find_damage_end(std::uint32_t position, Offset expected) {
+Result<> Segment::find_damage() {
   const auto file = file_.open();
   if (!file) return file.error();
   const auto whole = end();
-  BatchScan scan{**file, {.position = position, .end = whole.size, .expected = expected, .limit = whole.next_offset}};
-  auto range = scan.skip_damage();
-  if (!range) return range;
-  range->segment_base = base_offset_;
-  note_damage(*range);
-  return range;
+  BatchScan scan{**file, {.position = 0, .end = whole.size, .expected = base_offset_, .limit = whole.next_offset}};
+  while (true) {
+    const auto batch = scan.next();
+    if (batch && !*batch) return {};
+    if (batch) continue;
+    if (batch.error() != Errc::corrupt_batch) return batch.error();
+    auto range = scan.skip_damage();
+    if (!range) return range.error();
+    range->segment_base = base_offset_;
+    note_damage(*range);
+  }
 }
 
 Result<> Segment::rebuild_indexes_anew() {

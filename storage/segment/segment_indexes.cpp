@@ -9,14 +9,31 @@
 namespace sluice::storage {
 
 Result<> Segment::ensure_indexes() {
-  if (indexes_loaded_.load(std::memory_order_acquire)) return {};
-  const std::lock_guard lock{load_mutex_};
-  if (indexes_loaded_.load(std::memory_order_acquire)) return {};
+  const auto use = use_indexes();
+  if (!use) return use.error();
+  return {};
+}
+
+// Registered before it is locked, as OpenSegments may close other segments meanwhile, or this one before the lock.
+Result<Segment::IndexesInUse> Segment::use_indexes() {
+  while (true) {
+    if (ring_index_.load(std::memory_order_acquire) == kNotRegistered) resources_.open_segments.add(*this);
+    if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
+    IndexesInUse use{index_mutex_};
+    if (indexes_loaded_) return use;
+    use.unlock();
+    if (const auto loaded = load_or_rebuild_indexes(); !loaded) return loaded.error();
+  }
+}
+
+Result<> Segment::load_or_rebuild_indexes() {
+  const std::unique_lock lock{index_mutex_};
+  if (indexes_loaded_) return {};
   if (const auto loaded = load_indexes(); !loaded) {
     if (loaded.error() != Errc::corrupt_index) return loaded.error();
     if (const auto rebuilt = rebuild_indexes(); !rebuilt) return rebuilt.error();
   }
-  indexes_loaded_.store(true, std::memory_order_release);
+  indexes_loaded_ = indexes_known_ = true;
   return {};
 }
 
@@ -24,6 +41,7 @@ Result<> Segment::ensure_indexes() {
 Result<> Segment::load_indexes() {
   if (const auto loaded = offset_index_.file().load(); !loaded) return loaded.error();
   if (const auto loaded = time_index_.file().load(); !loaded) return loaded.error();
+  if (indexes_known_) return {};
   if (size() > 0 && (!offset_index_.file().is_present() || time_index_.count() == 0)) return Errc::corrupt_index;
   if (const auto sound = offset_index_.check(size()); !sound) return sound.error();
   if (const auto sound = time_index_.check(); !sound) return sound.error();
@@ -33,22 +51,34 @@ Result<> Segment::load_indexes() {
 
 Result<> Segment::rebuild_indexes() {
   const auto whole = end();
+  const bool end_unknown = whole.next_offset == base_offset_;  // recovery scans it when something is wrong
+  auto taken = take_all_batches();
+  if (!taken && taken.error() == Errc::corrupt_batch && !end_unknown) {
+    if (const auto found = find_damage(); !found) return found.error();
+    taken = take_all_batches();
+  }
+  if (!taken) return taken.error();
+  publish(whole, largest_);
+  rebuilt_ = true;
+  if (time_index_.file().ensure_room(1, index_bytes_)) time_index_.append_if_later(largest_);
+  if (const auto trimmed = offset_index_.file().trim(); !trimmed) return trimmed.error();
+  return time_index_.file().trim();
+}
+
+// Errors: corrupt_batch at damage that is not known yet.
+Result<> Segment::take_all_batches() {
   if (const auto begun = begin_rebuild(); !begun) return begun.error();
-  HeaderWalker walker{*file_, 0, whole.size};
+  HeaderWalker walker{file_, 0, size(), ReadMode::may_wait, integrity_->damage()};
   auto next_offset = base_offset_;
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
-    if (!*step) break;
+    if (!*step) return {};
     const auto& header = (*step)->header;
     if (header.base_offset() < next_offset || !is_in_reach(*this, header.last_offset())) return Errc::corrupt_batch;
     next_offset = header.next_offset();
     if (const auto taken = rebuild_with((*step)->header, (*step)->position); !taken) return taken.error();
   }
-  end_rebuild(whole);
-  if (time_index_.file().ensure_room(1, index_bytes_)) time_index_.append_if_later(largest_);
-  if (const auto trimmed = offset_index_.file().trim(); !trimmed) return trimmed.error();
-  return time_index_.file().trim();
 }
 
 Result<> Segment::begin_rebuild() {
@@ -72,16 +102,16 @@ Result<> Segment::rebuild_with(const record::BatchView& header, std::uint32_t po
 
 void Segment::end_rebuild(SegmentEnd end) {
   publish(end, largest_);
-  rebuilt_ = true;
-  indexes_loaded_.store(true, std::memory_order_release);
+  rebuilt_ = indexes_loaded_ = indexes_known_ = true;
 }
 
 Result<> Segment::load_tail() {
   if (size() == 0) {
-    indexes_loaded_.store(true, std::memory_order_release);
+    indexes_loaded_ = indexes_known_ = true;  // whatever a crash left of them
     return {};
   }
-  if (const auto loaded = ensure_indexes(); !loaded) return loaded.error();
+  const auto use = use_indexes();
+  if (!use) return use.error();
   return walk_tail();
 }
 
@@ -92,7 +122,7 @@ Result<> Segment::walk_tail() {
   const auto time = time_index_.last();
   largest_ = time ? *time : TimestampOffset{kNoTimestamp, base_offset_};
   auto next_offset = base_offset_;
-  HeaderWalker walker{*file_, entry ? entry->position : 0, size()};
+  HeaderWalker walker{file_, entry ? entry->position : 0, size(), ReadMode::may_wait, integrity_->damage()};
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
@@ -110,10 +140,10 @@ Result<> Segment::walk_tail() {
 }
 
 Result<Offset> Segment::truncate_to(Offset offset) {
-  const auto from = floor_position(offset);
-  if (!from) return from.error();
-  HeaderWalker walker{*file_, *from, size()};
-  auto position = *from;
+  const auto use = use_indexes();
+  if (!use) return use.error();
+  auto position = offset_index_.lower_entry(offset).position;
+  HeaderWalker walker{file_, position, size(), ReadMode::may_wait, integrity_->damage()};
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
@@ -123,6 +153,8 @@ Result<Offset> Segment::truncate_to(Offset offset) {
   }
   offset_index_.truncate_to(offset);
   time_index_.truncate_to(offset);
+  if (const auto forgotten = forget_stale_entries(); !forgotten) return forgotten.error();
+  if (const auto cut_back = transactions_.truncate_to(offset, end().next_offset); !cut_back) return cut_back.error();
   if (const auto done = cut(position); !done) return done.error();
   if (position == 0) first_timestamp_.reset();
   bytes_since_entry_ = 0;
@@ -131,12 +163,15 @@ Result<Offset> Segment::truncate_to(Offset offset) {
 }
 
 Result<> Segment::cut(std::uint32_t size) {
-  const auto file = file_->open();
+  const auto file = file_.open();
   if (!file) return file.error();
   publish({size, end().next_offset}, largest_);  // readers leave the range before it goes
   if (const auto truncated = (*file)->truncate(size); !truncated) return truncated.error();
   reserved_bytes_ = 0;
-  return (*file)->sync_data();
+  if (const auto synced = (*file)->sync_data(); !synced) return synced.error();
+  synced_size_.store(size, std::memory_order_relaxed);
+  integrity_->cut(size);
+  return {};
 }
 
 }  // namespace sluice::storage

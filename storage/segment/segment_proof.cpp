@@ -52,4 +52,14 @@ Result<Segment::ScanStart> Segment::keep_proven_entries(Offset recovery_point) {
   return ScanStart{start.position, before.position == 0 ? base_offset_ : before.offset + 1};
 }
 
+// Entries of batches that were cut must not come back among those of the batches that take their place: they ascend
+// too.
+Result<> Segment::forget_stale_entries() {
+  for (auto* file : {&offset_index_.file(), &time_index_.file()}) {
+    if (const auto trimmed = file->trim(); !trimmed) return trimmed.error();
+    if (const auto synced = file->sync(); !synced) return synced.error();
+  }
+  return {};
+}
+
 }  // namespace sluice::storage

@@ -22,7 +22,8 @@ Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_fi
       segment.batch_start_below(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, segment_size)));
   if (!below_limit) return below_limit.error();
   auto cut = after_first;
-  HeaderWalker walker{*segment.file(), std::max(cut.position, std::min(*below_end, *below_limit)), segment_size};
+  HeaderWalker walker{segment.file(), std::max(cut.position, std::min(*below_end, *below_limit)), segment_size,
+                      request.mode};
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();
@@ -39,15 +40,26 @@ Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_fi
 
 Result<std::optional<LogSlice>> read_slice(Segment& segment, const SliceRequest& request) {
   const LogSlice nothing{nullptr, 0, 0, request.from};
-  const auto end = segment.end();
+  auto end = segment.end();
   if (end.next_offset <= request.from) return std::optional<LogSlice>{};
+  if (request.mode == ReadMode::cached_only && !segment.can_look_up_at_once()) return Errc::not_cached;
   const auto floor = segment.floor_position(request.from);
   if (!floor) return floor.error();
+  // To whoever reads before it, the segment ends where damage begins.
+  bool ends_damaged = false;
+  if (const auto damage = segment.integrity()->damage()) {
+    if (const auto* range = damage->find_from(request.from)) {
+      if (range->holds(request.from)) return Errc::corrupt_batch;
+      end = {range->position, range->first_offset};
+      ends_damaged = true;
+    }
+  }
 
-  HeaderWalker walker{*segment.file(), *floor, end.size};
+  HeaderWalker walker{segment.file(), *floor, end.size, request.mode};
   auto first = walker.next();
   while (first && *first && (*first)->header.last_offset() < request.from) first = walker.next();
   if (!first) return first.error();
+  if (!*first && ends_damaged) return Errc::corrupt_batch;
   if (!*first) return std::optional<LogSlice>{};
   const auto start = (*first)->position;
   const auto first_size = (*first)->header.size();
@@ -64,7 +76,9 @@ Result<std::optional<LogSlice>> read_slice(Segment& segment, const SliceRequest&
     if (!found) return found.error();
     cut = *found;
   }
-  return std::optional{LogSlice{segment.file(), start, cut.position - start, cut.next_offset}};
+  auto file = segment.file().open();
+  if (!file) return file.error();
+  return std::optional{LogSlice{std::move(*file), start, cut.position - start, cut.next_offset, segment.integrity()}};
 }
 
 }  // namespace sluice::storage

@@ -6,18 +6,21 @@ namespace sluice::storage {
 
 Result<std::optional<HeaderWalker::Step>> next_or_past_damage(Segment& segment, HeaderWalker& walker,
                                                               Offset& expected) {
+  bool examined = false;
   while (true) {
     const auto step = walker.next();
     if (!step && step.error() != Errc::corrupt_batch) return step;
     if (step && !*step) return step;
-    if (step && (*step)->header.base_offset() >= expected) {
+    // What is out of line may be sound, and the one before it not: then it is believed the second time.
+    if (step && ((*step)->header.base_offset() >= expected || examined)) {
       expected = (*step)->header.next_offset();
       return step;
     }
-    const auto damage = segment.find_damage_end(step ? (*step)->position : walker.position(), expected);
-    if (!damage) return damage.error();
-    walker.go_on_at(damage->end_position);
-    expected = damage->next_offset;
+    if (examined) return Errc::corrupt_batch;
+    const auto position = step ? (*step)->position : walker.position();
+    if (const auto found = segment.find_damage(); !found) return found.error();
+    walker.go_on_at(position, segment.integrity()->damage());
+    examined = true;
   }
 }
 

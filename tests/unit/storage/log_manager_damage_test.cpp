@@ -56,14 +56,19 @@ void make_damaged(Process& process) {
 
 }  // namespace
 
-TEST_CASE("a log with damage below its recovery point is refused at every start, and never cut", "[log_manager]") {
+TEST_CASE("a log with damage below its recovery point is served but for that, at every start, and never cut",
+          "[log_manager]") {
   Process process{{"/data"}};
   make_damaged(process);
   const auto bytes = process.log_bytes();
   for (int start = 0; start < 3; ++start) {
     const auto recovered = process.open();
     REQUIRE(recovered.size() == 1);
-    CHECK(recovered.front().error == Errc::corrupt_batch);
+    CHECK_FALSE(recovered.front().error);
+    const auto log = process.logs->find(kPartition);
+    CHECK(log->log_end_offset() == Offset{4});
+    CHECK(log->read(Offset{1}, 1000, Offset{4}, true).error() == Errc::corrupt_batch);
+    CHECK(log->read(Offset{2}, 1000, Offset{4}, true)->next_offset == Offset{4});
     REQUIRE(process.logs->checkpoint({}));
     if (start == 1) REQUIRE(process.logs->close({}, run_in_order));
     CHECK(process.log_bytes() == bytes);
@@ -74,8 +79,9 @@ TEST_CASE("a log that was refused is not taken up again as a new one of its topi
   Process process{{"/data"}};
   make_damaged(process);
   const auto bytes = process.log_bytes();
-  process.open();
-  CHECK(process.logs->create(kPartition, kTopic, {}, kSomeTime).error() == Errc::corrupt_batch);
+  process.fs.inject({.operation = Operation::open, .path_contains = kLogFile, .error = EACCES});
+  CHECK(process.open().front().error == std::errc::permission_denied);
+  CHECK(process.logs->create(kPartition, kTopic, {}, kSomeTime).error() == std::errc::permission_denied);
   CHECK(process.logs->find(kPartition) == nullptr);
   CHECK(process.log_bytes() == bytes);
 }
