@@ -1,5 +1,6 @@
 #include "broker/replication/log_syncer.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <pthread.h>
@@ -22,6 +23,7 @@ std::string_view data_directory(std::string_view log_directory) {
 
 LogSyncer::LogSyncer(unsigned threads_per_directory, metrics::BrokerMetrics& metrics)
     : threads_per_directory_(threads_per_directory),
+      flushes_max_(std::max(std::size_t{threads_per_directory} / 4, std::size_t{1})),
       metrics_(metrics),
       timer_([](const std::shared_ptr<Partition>& partition) { partition->flush_due(); }) {}
 
@@ -60,8 +62,8 @@ void LogSyncer::push(const std::shared_ptr<Partition>& partition) {
   const std::lock_guard lock{mutex_};
   if (stopping_) return;
   auto& lane = lane_of(data_directory(partition->log().directory()));
-  lane.queue.push_back(partition);
-  if (lane.queue.size() <= lane.idle) {
+  (partition->syncs_every_append() ? lane.awaited : lane.flushed).push_back(partition);
+  if (lane.awaited.size() + flushes_to_start(lane) <= lane.idle) {
     lane.wake.notify_one();
   } else if (lane.threads.size() < threads_per_directory_) {
     add_thread(lane);
@@ -101,22 +103,37 @@ bool LogSyncer::sync(Partition& partition) {
   return true;
 }
 
+std::size_t LogSyncer::flushes_to_start(const Lane& lane) const noexcept {
+  return std::min(lane.flushed.size(), flushes_max_ - lane.flushes);
+}
+
+LogSyncer::Wanted LogSyncer::take(Lane& lane) {
+  Wanted next{.partition = {}, .is_awaited = !lane.awaited.empty()};
+  auto& queue = next.is_awaited ? lane.awaited : lane.flushed;
+  next.partition = std::move(queue.front());
+  queue.pop_front();
+  return next;
+}
+
 void LogSyncer::run(Lane& lane) {
   std::unique_lock lock{mutex_};
   for (;;) {
-    while (lane.queue.empty()) {
-      if (stopping_) return;
+    while (!has_work(lane)) {
+      if (stopping_) return;  // flushes beyond the most at once are left to the threads that are at them
       ++lane.idle;
       lane.wake.wait(lock);
       --lane.idle;
     }
-    auto partition = std::move(lane.queue.front());
-    lane.queue.pop_front();
+    auto [partition, is_awaited] = take(lane);
+    if (!is_awaited) ++lane.flushes;
     lock.unlock();
     const bool again = sync(*partition);
+    const bool is_awaited_now = partition->syncs_every_append();
     if (!again) partition.reset();  // perhaps the last to hold it: not under the lock
     lock.lock();
-    if (again) lane.queue.push_back(std::move(partition));  // behind the others; nobody is woken, this thread goes on
+    if (!is_awaited) --lane.flushes;
+    // Behind the others. Nobody is woken: this thread goes on.
+    if (again) (is_awaited_now ? lane.awaited : lane.flushed).push_back(std::move(partition));
   }
 }
 

@@ -33,14 +33,33 @@ class HeldSync {
 };
 
 /// A second partition of the same syncer.
-std::shared_ptr<Partition> partition_in(PartitionHarness& harness, const std::string& directory) {
-  REQUIRE(harness.fs.create_directories(directory).has_value());
+std::shared_ptr<Partition> partition_in(PartitionHarness& harness, const std::string& directory,
+                                        Durability durability = Durability::fsync) {
+  REQUIRE(harness.fs.create_directories(storage::parent_path(directory)).has_value());
   std::shared_ptr<storage::Log> log =
-      storage::Log::open(harness.resources, directory + "/t-1", {}, {.clean_shutdown = true}).value();
+      storage::Log::open(harness.resources, directory, {}, {.clean_shutdown = true}).value();
   return std::make_shared<Partition>(TopicPartition{"t", PartitionId{1}}, Uuid::random(), log,
                                      Leadership{BrokerId{1}, LeaderEpoch{3}}, BrokerId{1},
-                                     PartitionHarness::settings(Durability::fsync), harness.syncer);
+                                     PartitionHarness::settings(durability), harness.syncer);
 }
+
+/// Holds the thread that has synced `partition`, once.
+struct HangingWatch final : ProgressWaiter {
+  explicit HangingWatch(Partition& watched) : partition(watched) {
+    watch.waiter = this;
+    partition.watch(watch);
+  }
+  ~HangingWatch() override { partition.unwatch(watch); }
+  void on_progress() noexcept override {
+    reached.set_value();
+    released.get_future().wait();
+  }
+
+  Partition& partition;
+  Watch watch;
+  std::promise<void> reached;
+  std::promise<void> released;
+};
 
 void append_to(Partition& partition) {
   auto bytes = test::batch_of(1, 10);
@@ -95,7 +114,7 @@ TEST_CASE("what is appended while a sync runs shares the next one", "[log_syncer
 
 TEST_CASE("partitions are synced beside each other, as far as there are threads", "[log_syncer]") {
   PartitionHarness harness{Durability::fsync};
-  const auto other = partition_in(harness, "/data");
+  const auto other = partition_in(harness, "/data/t-1");
   HeldSync held{harness};
   append_to(*other);
   CHECK(test::eventually([&] { return other->high_watermark() == Offset{1}; }));
@@ -104,8 +123,8 @@ TEST_CASE("partitions are synced beside each other, as far as there are threads"
 
 TEST_CASE("a disk that hangs holds up no other directory's partitions", "[log_syncer]") {
   PartitionHarness harness{Durability::fsync};
-  const auto beside = partition_in(harness, "/data");
-  const auto elsewhere = partition_in(harness, "/more");
+  const auto beside = partition_in(harness, "/data/t-1");
+  const auto elsewhere = partition_in(harness, "/more/t-1");
   HeldSync first{harness};
   // The harness' syncer has two threads a directory: this is the other.
   std::promise<void> reached;
@@ -120,6 +139,24 @@ TEST_CASE("a disk that hangs holds up no other directory's partitions", "[log_sy
   CHECK(test::eventually([&] { return elsewhere->high_watermark() == Offset{1}; }));
   released.set_value();
   first.release();
+}
+
+TEST_CASE("logs that are only flushed leave threads to those that are waited for", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};  // two threads, one of them for flushes
+  const auto flushed = partition_in(harness, "/data/t-1", Durability::os);
+  const auto flushed_next = partition_in(harness, "/data/t-2", Durability::os);
+  append_to(*flushed);
+  append_to(*flushed_next);
+  HangingWatch watch{*flushed};
+  harness.syncer.request(flushed);
+  watch.reached.get_future().wait();
+  harness.syncer.request(flushed_next);
+  REQUIRE(harness.append().has_value());
+  CHECK(test::eventually([&] { return harness.partition->high_watermark() == Offset{1}; }));
+  CHECK(flushed_next->log().synced_end_offset() == Offset{0});
+  watch.released.set_value();
+  harness.syncer.stop();
+  CHECK(flushed_next->log().synced_end_offset() == Offset{1});
 }
 
 TEST_CASE("a request that comes after the stop is nobody's", "[log_syncer]") {
