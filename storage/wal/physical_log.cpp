@@ -16,7 +16,8 @@ LogOptions log_options(const Options& options) {
   return {.segment_bytes = options.segment_bytes,
           .segment_ms = std::chrono::milliseconds::max(),
           .index_interval_bytes = kIndexIntervalBytes,
-          .segment_index_bytes = (options.segment_bytes / kIndexIntervalBytes + 16) * kIndexEntryBytes};
+          .segment_index_bytes = (options.segment_bytes / kIndexIntervalBytes + 16) * kIndexEntryBytes,
+          .file_delete_delay_ms = std::chrono::milliseconds{0}};
 }
 
 }  // namespace
@@ -37,11 +38,11 @@ Result<std::unique_ptr<PhysicalLog>> PhysicalLog::open(LogResources& resources, 
   if (const auto synced = resources.fs.sync_directory(parent_path(directory)); !synced) return synced.error();
   report.bytes_read += replayed->bytes;
   report.torn_bytes_cut += recovery.tail_bytes_cut;
-  return std::unique_ptr<PhysicalLog>{new PhysicalLog{resources.fs, std::move(*log), std::move(*replayed), options}};
+  return std::unique_ptr<PhysicalLog>{new PhysicalLog{resources, std::move(*log), std::move(*replayed), options}};
 }
 
-PhysicalLog::PhysicalLog(FileSystem& fs, std::unique_ptr<Log> log, Replayed replayed, const Options& options)
-    : fs_(fs),
+PhysicalLog::PhysicalLog(LogResources& resources, std::unique_ptr<Log> log, Replayed replayed, const Options& options)
+    : resources_(resources),
       segment_bytes_(options.segment_bytes),
       log_(std::move(log)),
       queue_(std::min<std::size_t>(kGroupBytesMax, options.segment_bytes / 2)),

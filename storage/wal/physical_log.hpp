@@ -63,7 +63,7 @@ class PhysicalLog {
     Sequence deleted_up_to{};
   };
 
-  PhysicalLog(FileSystem& fs, std::unique_ptr<Log> log, Replayed replayed, const Options& options);
+  PhysicalLog(LogResources& resources, std::unique_ptr<Log> log, Replayed replayed, const Options& options);
 
   Result<Offset> submit(Request& request);
   Result<> wait_synced(Offset end);
@@ -78,7 +78,7 @@ class PhysicalLog {
   Result<> carry_over(Offset start);
   Result<std::uint64_t> drop_below(const std::vector<Offset>& starts);
 
-  FileSystem& fs_;
+  LogResources& resources_;
   const std::uint32_t segment_bytes_;
   std::unique_ptr<Log> log_;
   AppendQueue queue_;

@@ -63,19 +63,21 @@ Result<> PhysicalLog::carry_over(Offset start) {
 }
 
 // One file after the other, each removal durable before the next: whatever a crash undoes, what is left is a suffix.
+// They are renamed away first, and unlinked, which takes its time, when nobody has to wait for it.
 Result<std::uint64_t> PhysicalLog::drop_below(const std::vector<Offset>& starts) {
   std::uint64_t freed = 0;
   for (const auto start : starts) {
     if (removal_unsynced_) {
-      if (const auto synced = fs_.sync_directory(log_->directory()); !synced) return synced.error();
+      if (const auto synced = resources_.fs.sync_directory(log_->directory()); !synced) return synced.error();
     }
     const auto before = log_->size_bytes();
     removal_unsynced_ = true;
     if (const auto advanced = log_->advance_log_start(start); !advanced) return to_wal_error(advanced.error());
-    if (const auto synced = fs_.sync_directory(log_->directory()); !synced) return synced.error();
+    if (const auto synced = resources_.fs.sync_directory(log_->directory()); !synced) return synced.error();
     removal_unsynced_ = false;
     freed += before - std::min(before, log_->size_bytes());
   }
+  resources_.removals.remove_due(resources_.fs, Timestamp{0});
   return freed;
 }
 

@@ -153,7 +153,7 @@ class Wal {
   Result<> mark_deleted(const Unit& unit, Sequence up_to);
 
   /// Gives back files of which every entry is marked deleted: in the background, by a thread of the embedding program
-  /// (or a ReclaimThread). Cheap when there is nothing to do. Writers are held up for no longer than an unlink takes.
+  /// (or a ReclaimThread). Cheap when there is nothing to do. Writers are held up for no longer than a rename takes.
   /// Returns the bytes given back.
   Result<std::uint64_t> reclaim();
 
