@@ -19,9 +19,12 @@ class Category final : public std::error_category {
       case Errc::batch_larger_than_segment: return "batch larger than a segment";
       case Errc::out_of_order_sequence: return "out of order sequence number";
       case Errc::stale_producer_epoch: return "stale producer epoch";
+      case Errc::stale_coordinator_epoch: return "stale transaction coordinator epoch";
       case Errc::log_offline: return "log directory offline";
       case Errc::wrong_directory: return "data directory belongs to another cluster, node or topic";
       case Errc::directory_locked: return "data directory in use by another process";
+      case Errc::directory_offline: return "data directory offline";
+      case Errc::not_cached: return "not in memory";
     }
     return "unknown storage error";
   }

@@ -15,9 +15,12 @@ enum class Errc {
   batch_larger_than_segment,  ///< it would not fit into an empty segment either
   out_of_order_sequence,      ///< idempotent producer: a gap, or a repeat older than the remembered batches
   stale_producer_epoch,       ///< idempotent producer: an older incarnation
+  stale_coordinator_epoch,    ///< a marker from a transaction coordinator that was replaced
   log_offline,                ///< an earlier write or sync failed; nothing more is accepted
   wrong_directory,            ///< meta.properties or partition.metadata name another cluster, node or topic
   directory_locked,           ///< another process holds the data directory
+  directory_offline,          ///< the data directory failed, or could not be opened: nothing in it is served
+  not_cached,                 ///< a read that must not wait for the disk would have had to
 };
 
 const std::error_category& storage_category() noexcept;

@@ -16,13 +16,16 @@ ErrorCode of_storage(storage::Errc error) noexcept {
     case storage::Errc::batch_larger_than_segment: return ErrorCode::record_list_too_large;
     case storage::Errc::out_of_order_sequence: return ErrorCode::out_of_order_sequence_number;
     case storage::Errc::stale_producer_epoch: return ErrorCode::invalid_producer_epoch;
+    case storage::Errc::stale_coordinator_epoch: return ErrorCode::transaction_coordinator_fenced;
     case storage::Errc::corrupt_index:
     case storage::Errc::corrupt_checkpoint:
     case storage::Errc::index_full:
     case storage::Errc::segment_full:
     case storage::Errc::log_offline:
     case storage::Errc::wrong_directory:
-    case storage::Errc::directory_locked: return ErrorCode::kafka_storage_error;
+    case storage::Errc::directory_locked:
+    case storage::Errc::directory_offline:
+    case storage::Errc::not_cached: return ErrorCode::kafka_storage_error;
   }
   return ErrorCode::unknown_server_error;
 }

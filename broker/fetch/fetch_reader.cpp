@@ -102,9 +102,9 @@ FetchReader::PartitionData FetchReader::read_partition(const FetchTarget& target
   if (target.fetch_offset < start || target.fetch_offset > partition->log_end_offset()) {
     return fail(std::move(data), ErrorCode::offset_out_of_range);
   }
-  const auto end = limits_.read_committed ? partition->last_stable_offset() : partition->high_watermark();
   data.high_watermark = partition->high_watermark();
-  data.last_stable_offset = partition->last_stable_offset();
+  data.last_stable_offset = partition->log().last_stable_offset(data.high_watermark);
+  const auto end = limits_.read_committed ? data.last_stable_offset : data.high_watermark;
   data.log_start_offset = start;
   if (add_diverging_epoch(data, target, *partition)) return data;
   if (target.fetch_offset < end) read_records(data, target, *partition, end);
@@ -126,7 +126,11 @@ void FetchReader::read_records(PartitionData& data, const FetchTarget& target, P
   const bool recent = log.is_recent(target.fetch_offset, now_);
   auto slice = read_slice(log, target, end, recent);
   auto failed = slice ? std::error_code{} : slice.error();
-  if (slice && !slice->empty()) {
+  if (slice && !slice->empty() && limits_.read_committed) {
+    if (const auto listed = list_aborted(data, log, {target.fetch_offset, slice->next_offset}, recent); !listed)
+      failed = listed.error();
+  }
+  if (!failed && slice && !slice->empty()) {
     if (const auto added = add_records(data, std::move(*slice), recent); !added) failed = added.error();
   }
   if (!failed) return;
@@ -178,6 +182,21 @@ Result<LogSlice> FetchReader::read_verified(storage::Log& log, Offset from, std:
     }
     return slice;
   }
+}
+
+// The client drops what these producers wrote from the first offset to the marker.
+Result<> FetchReader::list_aborted(PartitionData& data, storage::Log& log, std::pair<Offset, Offset> range,
+                                   bool recent) {
+  const bool waits = recent || reading_ != Reading::cached_only;
+  const auto aborted =
+      log.aborted_transactions(range.first, range.second, waits ? ReadMode::may_wait : ReadMode::cached_only);
+  if (!aborted) return aborted.error();
+  for (const auto& transaction : *aborted) {
+    auto& listed = data.aborted_transactions->emplace_back();
+    listed.producer_id = transaction.producer_id;
+    listed.first_offset = transaction.first_offset;
+  }
+  return {};
 }
 
 bool FetchReader::is_copied(const LogSlice& slice) const noexcept {

@@ -58,6 +58,7 @@ class FetchReader {
   PartitionData read_partition(const FetchTarget& target, replication::Partition* partition);
   bool add_diverging_epoch(PartitionData& data, const FetchTarget& target, replication::Partition& partition);
   void read_records(PartitionData& data, const FetchTarget& target, replication::Partition& partition, Offset end);
+  Result<> list_aborted(PartitionData& data, storage::Log& log, std::pair<Offset, Offset> range, bool recent);
   Result<> add_records(PartitionData& data, storage::LogSlice slice, bool recent);
   Result<storage::LogSlice> read_slice(storage::Log& log, const FetchTarget& target, Offset end, bool recent);
   Result<storage::LogSlice> read_cached(storage::Log& log, Offset from, std::size_t bytes_max, Offset end);

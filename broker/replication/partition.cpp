@@ -112,6 +112,7 @@ void Partition::advance_high_watermark(Offset to) {
   while (current < to.value() &&
          !high_watermark_.compare_exchange_weak(current, to.value(), std::memory_order_acq_rel)) {
   }
+  static_cast<void>(log_->last_stable_offset(high_watermark()));  // has it forget the transactions that are decided now
   std::vector<Acknowledge> reached;
   {
     const std::lock_guard lock{waiting_mutex_};

@@ -74,8 +74,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Offset log_start_offset() const noexcept { return log_->log_start_offset(); }
   Offset log_end_offset() const noexcept { return log_->log_end_offset(); }
   Offset high_watermark() const noexcept { return Offset{high_watermark_.load(std::memory_order_acquire)}; }
-  /// Exclusive end of what a reader with read_committed sees.
-  Offset last_stable_offset() const noexcept { return high_watermark(); }
+  /// Exclusive end of what a reader with read_committed sees. Moves only when the high watermark does.
+  Offset last_stable_offset() const { return log_->last_stable_offset(high_watermark()); }
 
   /// Appends a validated batch as leader.
   Result<storage::Appended> append(record::MutableBatch batch, Timestamp now);

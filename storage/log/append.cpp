@@ -17,6 +17,7 @@ Result<Appended> Log::append(record::MutableBatch batch, LeaderEpoch leader_epoc
   if (const auto room = make_room(batch, now); !room) return room.error();
   if (const auto assigned = state.epochs.assign(leader_epoch, batch.base_offset()); !assigned) return assigned.error();
   if (const auto appended = append_run(batch.bytes(), 1); !appended) return appended.error();
+  state.recent.on_append(batch.base_offset(), batch.bytes().size(), now);
   return Appended{batch.base_offset(), batch.last_offset(), batch.max_timestamp()};
 }
 
@@ -52,15 +53,18 @@ Result<> Log::append_as_follower(ByteView batches, Timestamp now) {
     const auto* run = batch->bytes().data();
     std::size_t run_bytes = 0;
     std::uint32_t run_batches = 0;
+    const bool is_alone = is_abort(*batch);  // its index entry is written first
     do {
       if (const auto known = state.epochs.assign(batch->partition_leader_epoch(), batch->base_offset()); !known)
         return known.error();
       run_bytes += batch->size();
       ++run_batches;
       batch = walker.next();
-    } while (batch && active.size() + run_bytes + batch->size() <= state.options.segment_bytes &&
+    } while (batch && !is_alone && !is_abort(*batch) && active.size() + run_bytes + batch->size() <= state.options.segment_bytes &&
              active.has_room(run_batches + 1) && is_in_reach(active, batch->last_offset()));
+    const auto run_start = log_end_offset();
     if (const auto appended = append_run({run, run_bytes}, run_batches); !appended) return appended.error();
+    state.recent.on_append(run_start, run_bytes, now);
   }
   return {};
 }
@@ -80,11 +84,18 @@ Result<> Log::make_room(const record::BatchView& batch, Timestamp now) {
 Result<> Log::append_run(ByteView run, std::uint32_t batches) {
   auto& state = *state_;
   auto& active = *state.segments.active();
+  const auto aborts = batches == 1 ? write_aborted(*record::BatchView::parse(run)) : Result<std::size_t>{0};
+  if (!aborts) return aborts.error();
   if (const auto appended = active.append(run, batches); !appended) {
     if (active.is_broken()) offline_.store(true, std::memory_order_release);
     return appended.error();
   }
-  for (record::BatchWalker walker{run}; const auto batch = walker.next();) state.producers.apply(*batch);
+  if (*aborts > 0) active.transactions().publish();
+  for (record::BatchWalker walker{run}; const auto batch = walker.next();) {
+    if (const auto ended = state.producers.apply(*batch))
+      state.unstable.end({ended->first_offset, ended->last_offset});
+  }
+  state.unstable.set_first_open(state.producers.first_open_transaction());
   state.changed = true;
   const auto end_offset = active.end().next_offset;
   SLUICE_ASSERT(end_offset > log_end_offset(), end_offset, log_end_offset());

@@ -227,6 +227,7 @@ Result<SegmentList> LogMove::open_copies(const SegmentList& list, Timestamp now)
     auto copy = Segment::open(log.resources_, target_.directory, list[i]->base_offset(), log.state_->options, now);
     if (!copy) return copy.error();
     if (i + 1 < list.size()) (*copy)->set_next_offset(list[i + 1]->base_offset());
+    (*copy)->transactions().expect_as(list[i]->transactions(), (*copy)->place());
     copies.push_back(std::move(*copy));
   }
   if (const auto loaded = copies.back()->load_tail(); !loaded) return loaded.error();

@@ -7,8 +7,10 @@
 
 #include "storage/epoch/leader_epoch_log.hpp"
 #include "storage/log/log.hpp"
+#include "storage/log/recent_tail.hpp"
 #include "storage/producer/producer_snapshot.hpp"
 #include "storage/producer/producer_state.hpp"
+#include "storage/producer/unstable_transactions.hpp"
 #include "storage/segment/segment_set.hpp"
 
 namespace sluice::storage {
@@ -20,11 +22,14 @@ struct Log::State {
 
   std::mutex sync_mutex;    // one sync at a time; truncation waits for it
   std::mutex append_mutex;  // whoever changes the log; guards all below that does not say otherwise
+  std::mutex directory_mutex;  // the log's own path, against those who ask for it: it changes under all three
 
   LogOptions options;
   SegmentSet segments;    // readers take its list
+  RecentTail recent;      // readers ask it
   LeaderEpochLog epochs;  // readers have a lock of their own
   ProducerState producers;
+  UnstableTransactions unstable;  // readers ask it
   ProducerSnapshots snapshots;
 
   std::vector<std::shared_ptr<Segment>> unsynced_sealed;  // with their indexes

@@ -12,6 +12,7 @@ Result<Offset> Log::sync() {
 Result<Offset> Log::sync_locked() {
   auto& state = *state_;
   std::vector<std::shared_ptr<Segment>> sealed;
+  std::vector<Offset> snapshots;
   std::shared_ptr<Segment> active;
   bool directory = false;
   bool parent = false;
@@ -21,6 +22,7 @@ Result<Offset> Log::sync_locked() {
     if (is_offline()) return Errc::log_offline;
     end_offset = log_end_offset();
     sealed.swap(state.unsynced_sealed);
+    snapshots = state.snapshots.take_unsynced();
     std::swap(directory, state.directory_unsynced);
     std::swap(parent, state.parent_unsynced);
     if (synced_end_offset() < end_offset && state.segments.active()->size() > 0) active = state.segments.active();
@@ -29,6 +31,7 @@ Result<Offset> Log::sync_locked() {
     for (const auto& segment : sealed) {
       if (const auto synced = segment->sync(true); !synced) return synced.error();
     }
+    if (const auto synced = state.snapshots.sync(snapshots); !synced) return synced.error();
     if (active) {
       if (const auto synced = active->sync(false); !synced) return synced.error();
     }

@@ -66,6 +66,7 @@ Result<> Log::restart_at(Offset offset, Timestamp now) {
   state.truncations.fetch_add(1, std::memory_order_acq_rel);
   if (const auto cleared = state.epochs.clear(); !cleared) return cleared.error();
   state.producers.clear();
+  state.unstable.truncate_to(kNoOffset, std::nullopt);
   if (const auto removed = state.snapshots.remove_after(kNoOffset); !removed) return removed.error();
   // The old list stays published until there is a new one: readers find its files gone and look again.
   const auto dropped = state.segments.segments();
@@ -73,7 +74,7 @@ Result<> Log::restart_at(Offset offset, Timestamp now) {
     if (const auto removed = (*segment)->remove(); !removed) return removed.error();
   }
   state.unsynced_sealed.clear();
-  auto created = Segment::create(fs_, directory_, offset, state.options, now);
+  auto created = Segment::create(resources_, directory_, offset, state.options, now);
   if (!created) return created.error();
   state.segments.replace({std::move(*created)});
   // Never log start > log end for whoever looks in between.
@@ -83,32 +84,6 @@ Result<> Log::restart_at(Offset offset, Timestamp now) {
   log_start_offset_.store(offset.value(), std::memory_order_release);
   state.truncations.fetch_add(1, std::memory_order_acq_rel);
   return fs_.sync_directory(directory_);
-}
-
-Result<> Log::advance_log_start(Offset offset) {
-  auto& state = *state_;
-  const std::lock_guard lock{state.append_mutex};
-  if (is_offline()) return Errc::log_offline;
-  if (offset > log_end_offset()) return Errc::offset_out_of_range;
-  if (offset <= log_start_offset()) return {};
-  state.changed = true;
-  raise_to(synced_end_offset_, offset);  // nobody asks for what lies below the start
-  raise_to(log_start_offset_, offset);
-
-  auto kept = state.segments.segments();
-  SegmentList dropped;
-  while (kept.size() > 1 && kept[1]->base_offset() <= offset) {
-    dropped.push_back(kept.front());
-    kept.erase(kept.begin());
-  }
-  const auto first_base = kept.front()->base_offset();
-  if (!dropped.empty()) state.segments.replace(std::move(kept));
-  for (const auto& segment : dropped) {
-    std::erase(state.unsynced_sealed, segment);
-    if (const auto removed = segment->remove(); !removed) return removed.error();
-  }
-  if (const auto removed = state.snapshots.remove_before(first_base); !removed) return removed.error();
-  return state.epochs.truncate_from_start(offset);
 }
 
 }  // namespace sluice::storage

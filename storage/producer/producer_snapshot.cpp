@@ -39,13 +39,79 @@ void decode_entry(const std::byte* from, ProducerState& state) {
   state.restore(ProducerId{load_be<std::int64_t>(from)}, producer);
 }
 
+constexpr std::uint32_t kHistoryMagic = 0x534C4201;
+constexpr std::size_t kHistoryHeaderBytes = 9;
+constexpr std::size_t kHistoryBatchBytes = 24;
+
+using Producers = std::vector<std::pair<ProducerId, const ProducerEntry*>>;
+
+// Whether an entry alone would not bring the producer back as it is.
+bool has_history(const ProducerEntry& producer) {
+  return producer.batch_count() > 1 ||
+         (producer.has_batches() && producer.last_batch().timestamp != producer.last_timestamp);
+}
+
+std::size_t history_bytes(const Producers& producers) {
+  std::size_t bytes = 0;
+  for (const auto& [id, producer] : producers) {
+    if (has_history(*producer)) bytes += kHistoryHeaderBytes + producer->batch_count() * kHistoryBatchBytes;
+  }
+  return bytes == 0 ? 0 : bytes + sizeof kHistoryMagic;
+}
+
+void encode_history(std::byte* to, const Producers& producers) {
+  store_be(to, kHistoryMagic);
+  to += sizeof kHistoryMagic;
+  for (const auto& [id, producer] : producers) {
+    if (!has_history(*producer)) continue;
+    store_be(to, id.value());
+    store_be(to + 8, static_cast<std::int8_t>(producer->batch_count()));
+    to += kHistoryHeaderBytes;
+    for (std::size_t i = 0; i < producer->batch_count(); ++i, to += kHistoryBatchBytes) {
+      const auto& batch = producer->batch(i);
+      store_be(to, batch.last_sequence);
+      store_be(to + 4, batch.last_offset.value());
+      store_be(to + 12, batch.offset_delta);
+      store_be(to + 16, batch.timestamp.value());
+    }
+  }
+}
+
+ProducerBatch decode_batch(const std::byte* from) {
+  return {load_be<std::int32_t>(from), Offset{load_be<std::int64_t>(from + 4)}, load_be<std::int32_t>(from + 12),
+          Timestamp{load_be<std::int64_t>(from + 16)}};
+}
+
+Result<> decode_history(ByteView bytes, ProducerState& state) {
+  if (bytes.size() < sizeof kHistoryMagic || load_be<std::uint32_t>(bytes.data()) != kHistoryMagic)
+    return Errc::corrupt_checkpoint;
+  bytes = bytes.subspan(sizeof kHistoryMagic);
+  while (!bytes.empty()) {
+    if (bytes.size() < kHistoryHeaderBytes) return Errc::corrupt_checkpoint;
+    const ProducerId id{load_be<std::int64_t>(bytes.data())};
+    const auto count = static_cast<std::size_t>(std::max<int>(load_be<std::int8_t>(bytes.data() + 8), 0));
+    bytes = bytes.subspan(kHistoryHeaderBytes);
+    const auto known = state.producers().find(id);
+    if (known == state.producers().end() || count == 0 || count > ProducerEntry::kBatchesMax ||
+        bytes.size() < count * kHistoryBatchBytes)
+      return Errc::corrupt_checkpoint;
+    auto producer = known->second;
+    producer.forget_batches();
+    for (std::size_t i = 0; i < count; ++i) producer.add(decode_batch(bytes.data() + i * kHistoryBatchBytes));
+    state.restore(id, producer);
+    bytes = bytes.subspan(count * kHistoryBatchBytes);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::byte> encode_producer_snapshot(const ProducerState& state) {
-  std::vector<std::pair<ProducerId, const ProducerEntry*>> producers;
+  Producers producers;
   for (const auto& [id, producer] : state.producers()) producers.emplace_back(id, &producer);
   std::sort(producers.begin(), producers.end());
-  std::vector<std::byte> bytes(kHeaderBytes + producers.size() * kEntryBytes);
+  const auto history = history_bytes(producers);
+  std::vector<std::byte> bytes(kHeaderBytes + producers.size() * kEntryBytes + history);
   store_be(bytes.data(), kVersion);
   store_be(bytes.data() + kCountAt, static_cast<std::int32_t>(producers.size()));
   auto* to = bytes.data() + kHeaderBytes;
@@ -53,6 +119,7 @@ std::vector<std::byte> encode_producer_snapshot(const ProducerState& state) {
     encode_entry(to, id, *producer);
     to += kEntryBytes;
   }
+  if (history > 0) encode_history(to, producers);
   store_be(bytes.data() + kCrcAt, crc32c(ByteView{bytes}.subspan(kCountAt)));
   return bytes;
 }
@@ -61,10 +128,14 @@ Result<ProducerState> decode_producer_snapshot(ByteView bytes) {
   if (bytes.size() < kHeaderBytes || load_be<std::int16_t>(bytes.data()) != kVersion) return Errc::corrupt_checkpoint;
   if (load_be<std::uint32_t>(bytes.data() + kCrcAt) != crc32c(bytes.subspan(kCountAt))) return Errc::corrupt_checkpoint;
   const auto count = load_be<std::int32_t>(bytes.data() + kCountAt);
-  if (count < 0 || bytes.size() - kHeaderBytes != static_cast<std::size_t>(count) * kEntryBytes)
+  if (count < 0 || (bytes.size() - kHeaderBytes) / kEntryBytes < static_cast<std::size_t>(count))
     return Errc::corrupt_checkpoint;
   ProducerState state;
-  for (auto at = kHeaderBytes; at < bytes.size(); at += kEntryBytes) decode_entry(bytes.data() + at, state);
+  const auto entries_end = kHeaderBytes + static_cast<std::size_t>(count) * kEntryBytes;
+  for (auto at = kHeaderBytes; at < entries_end; at += kEntryBytes) decode_entry(bytes.data() + at, state);
+  if (entries_end < bytes.size()) {
+    if (const auto decoded = decode_history(bytes.subspan(entries_end), state); !decoded) return decoded.error();
+  }
   return state;
 }
 
@@ -85,12 +156,25 @@ Result<> ProducerSnapshots::write(Offset offset, const ProducerState& state) {
   if (const auto written = (*file)->write_at(0, ByteView{bytes}); !written) return written.error();
   const auto at = std::lower_bound(offsets_.begin(), offsets_.end(), offset);
   if (at == offsets_.end() || *at != offset) offsets_.insert(at, offset);
+  if (!state.empty()) unsynced_.push_back(offset);
   return {};
 }
 
-Result<std::optional<ProducerSnapshots::Loaded>> ProducerSnapshots::load_latest() {
-  while (!offsets_.empty()) {
-    const auto offset = offsets_.back();
+Result<> ProducerSnapshots::sync(const std::vector<Offset>& offsets) const {
+  for (const auto offset : offsets) {
+    const auto file = fs_.open(path(offset), OpenMode::existing);
+    if (!file && file.error() == std::errc::no_such_file_or_directory) continue;
+    if (!file) return file.error();
+    if (const auto synced = (*file)->sync_data(); !synced) return synced.error();
+  }
+  return {};
+}
+
+Result<std::optional<ProducerSnapshots::Loaded>> ProducerSnapshots::load_latest(Offset at_most) {
+  while (true) {
+    const auto above = std::upper_bound(offsets_.begin(), offsets_.end(), at_most);
+    if (above == offsets_.begin()) return std::optional<Loaded>{};
+    const auto offset = *(above - 1);
     const auto content = read_file(fs_, path(offset));
     if (!content && content.error() != std::errc::no_such_file_or_directory) return content.error();
     if (content) {
@@ -98,9 +182,8 @@ Result<std::optional<ProducerSnapshots::Loaded>> ProducerSnapshots::load_latest(
         return std::optional<Loaded>{Loaded{std::move(*state), offset}};
     }
     if (const auto removed = fs_.remove(path(offset)); !removed) return removed.error();
-    offsets_.pop_back();
+    offsets_.erase(above - 1);
   }
-  return std::optional<Loaded>{};
 }
 
 template <class Unwanted>

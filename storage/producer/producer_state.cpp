@@ -36,6 +36,12 @@ std::optional<record::EndTransactionMarker> parse_marker(const record::BatchView
 
 }  // namespace
 
+bool is_abort(const record::BatchView& batch) noexcept {
+  if (!batch.is_control() || !batch.has_producer()) return false;
+  const auto marker = parse_marker(batch);
+  return marker && !marker->committed;
+}
+
 std::int32_t ProducerBatch::first_sequence() const noexcept {
   if (last_sequence >= offset_delta) return last_sequence - offset_delta;
   return static_cast<std::int32_t>(std::int64_t{last_sequence} - offset_delta + kSequenceMax + 1);
@@ -71,7 +77,11 @@ Result<std::optional<ProducerBatch>> ProducerState::check(const record::BatchVie
   if (found == producers_.end()) return original;
   const auto& producer = found->second;
   if (batch.producer_epoch() < producer.epoch) return Errc::stale_producer_epoch;
-  if (batch.is_control()) return original;
+  if (batch.is_control()) {
+    const auto marker = parse_marker(batch);
+    if (marker && marker->coordinator_epoch < producer.coordinator_epoch) return Errc::stale_coordinator_epoch;
+    return original;
+  }
   if (batch.producer_epoch() > producer.epoch) {
     if (batch.base_sequence() != 0) return Errc::out_of_order_sequence;
     return original;
@@ -86,11 +96,32 @@ Result<std::optional<ProducerBatch>> ProducerState::check(const record::BatchVie
   return original;
 }
 
-void ProducerState::apply(const record::BatchView& batch) {
-  if (!batch.has_producer()) return;
+std::optional<EndedTransaction> ProducerState::ending(const record::BatchView& batch) const {
+  if (!batch.has_producer() || !batch.is_control()) return std::nullopt;
+  const auto marker = parse_marker(batch);
+  if (!marker) return std::nullopt;
+  return ending(batch, *marker);
+}
+
+std::optional<EndedTransaction> ProducerState::ending(const record::BatchView& batch,
+                                                      const record::EndTransactionMarker& marker) const {
+  const auto producer = producers_.find(batch.producer_id());
+  if (producer == producers_.end() || producer->second.transaction_start == kNoOffset) return std::nullopt;
+  const auto first_offset = producer->second.transaction_start;
+  auto oldest = open_transactions_.begin();
+  if (oldest != open_transactions_.end() && oldest->first == first_offset) ++oldest;
+  const auto stable = oldest == open_transactions_.end() ? batch.next_offset() : oldest->first;
+  return EndedTransaction{batch.producer_id(), first_offset, batch.last_offset(), stable, marker.committed};
+}
+
+std::optional<EndedTransaction> ProducerState::apply(const record::BatchView& batch) {
+  if (!batch.has_producer()) return std::nullopt;
   if (batch.is_control()) {
-    if (const auto marker = parse_marker(batch)) end_transaction(batch, *marker);
-    return;
+    const auto marker = parse_marker(batch);
+    if (!marker) return std::nullopt;
+    const auto ended = ending(batch, *marker);
+    end_transaction(batch, *marker);
+    return ended;
   }
   auto& producer = producers_[batch.producer_id()];
   producer.begin_epoch(batch.producer_epoch());
@@ -100,6 +131,7 @@ void ProducerState::apply(const record::BatchView& batch) {
     producer.transaction_start = batch.base_offset();
     open_transactions_.emplace(batch.base_offset(), batch.producer_id());
   }
+  return std::nullopt;
 }
 
 void ProducerState::end_transaction(const record::BatchView& batch, const record::EndTransactionMarker& marker) {

@@ -26,6 +26,20 @@ struct ProducerBatch {
   friend bool operator==(const ProducerBatch&, const ProducerBatch&) = default;
 };
 
+/// Whether `batch`, whole, is a marker that aborts a transaction.
+bool is_abort(const record::BatchView& batch) noexcept;
+
+/// A transaction and the marker that ended it.
+struct EndedTransaction {
+  ProducerId producer_id = kNoProducerId;
+  Offset first_offset = kNoOffset;
+  Offset last_offset = kNoOffset;         ///< of the marker
+  Offset last_stable_offset = kNoOffset;  ///< afterwards, as if all were replicated
+  bool committed = false;
+
+  friend bool operator==(const EndedTransaction&, const EndedTransaction&) = default;
+};
+
 /// What one producer id did in this log.
 class ProducerEntry {
  public:
@@ -37,10 +51,13 @@ class ProducerEntry {
   Offset transaction_start = kNoOffset;  ///< first offset of the open transaction
 
   bool has_batches() const noexcept { return count_ > 0; }
+  std::size_t batch_count() const noexcept { return count_; }
+  const ProducerBatch& batch(std::size_t index) const noexcept { return batches_[(first_ + index) % kBatchesMax]; }
   const ProducerBatch& last_batch() const noexcept { return batches_[(first_ + count_ - 1U) % kBatchesMax]; }
   const ProducerBatch* find(std::int32_t first_sequence, std::int32_t last_sequence) const noexcept;
   void add(const ProducerBatch& batch) noexcept;
   void begin_epoch(ProducerEpoch new_epoch) noexcept;  ///< forgets the batches when it differs
+  void forget_batches() noexcept { first_ = count_ = 0; }
 
  private:
   std::array<ProducerBatch, kBatchesMax> batches_{};
@@ -57,11 +74,16 @@ class ProducerEntry {
 class ProducerState {
  public:
   /// Whether a leader may append `batch`. A repeat of one of the last five is answered with the original.
-  /// Errors: out_of_order_sequence, stale_producer_epoch.
+  /// Errors: out_of_order_sequence, stale_producer_epoch, stale_coordinator_epoch (of a marker).
   Result<std::optional<ProducerBatch>> check(const record::BatchView& batch) const;
 
-  /// `batch` is in the log now, with its offsets. Control batches need their bytes, others only their header.
-  void apply(const record::BatchView& batch);
+  /// The transaction that `batch`, with its offsets, ends when it is applied; none if it is not a marker, or that of a
+  /// transaction without records here.
+  std::optional<EndedTransaction> ending(const record::BatchView& batch) const;
+
+  /// `batch` is in the log now, with its offsets. Control batches need their bytes, others only their header. Returns
+  /// the transaction that it ended.
+  std::optional<EndedTransaction> apply(const record::BatchView& batch);
 
   /// Forgets producers silent for `expiration` that have no transaction open.
   void expire(Timestamp now, std::chrono::milliseconds expiration);
@@ -75,6 +97,8 @@ class ProducerState {
   const std::unordered_map<ProducerId, ProducerEntry>& producers() const noexcept { return producers_; }
 
  private:
+  std::optional<EndedTransaction> ending(const record::BatchView& batch,
+                                         const record::EndTransactionMarker& marker) const;
   void end_transaction(const record::BatchView& batch, const record::EndTransactionMarker& marker);
 
   std::unordered_map<ProducerId, ProducerEntry> producers_;

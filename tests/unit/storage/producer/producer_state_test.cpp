@@ -100,26 +100,75 @@ TEST_CASE("a transaction is open from its first batch to its marker", "[producer
   CHECK(writer.state.empty());
 }
 
+TEST_CASE("a marker tells the transaction that it ends", "[producer]") {
+  Writer writer;
+  const auto marker = [&](bool committed, std::int32_t coordinator_epoch) {
+    auto bytes = record::build_end_transaction(
+        {.producer_id = kProducer, .producer_epoch = ProducerEpoch{0}, .timestamp = test::kSomeTime},
+        {committed, coordinator_epoch});
+    record::MutableBatch::parse(bytes)->assign(writer.end, LeaderEpoch{0});
+    return bytes;
+  };
+  const auto ending = [&](const test::Bytes& bytes) { return writer.state.ending(*record::BatchView::parse(bytes)); };
+  CHECK_FALSE(ending(marker(false, 3)));  // of a transaction without records here
+  writer.write(0, 2, 0, true);
+  CHECK_FALSE(ending(Writer::batch(2, 1, 0, true)));
+
+  SECTION("alone, everything up to the marker is stable") {
+    CHECK(ending(marker(false, 3)) == EndedTransaction{kProducer, Offset{0}, Offset{2}, Offset{3}, false});
+  }
+  SECTION("beside an older one, only what lies before that") {
+    ProducerEntry older;
+    older.transaction_start = Offset{0};
+    writer.state.clear();
+    writer.state.restore(ProducerId{9}, older);
+    writer.write(0, 2, 0, true);
+    CHECK(ending(marker(true, 3)) == EndedTransaction{kProducer, Offset{2}, Offset{4}, Offset{0}, true});
+  }
+  SECTION("one from a coordinator that was replaced is refused") {
+    writer.apply(marker(true, 3));
+    CHECK(writer.check(marker(true, 2)).error() == Errc::stale_coordinator_epoch);
+    CHECK(writer.check(marker(true, 3)).has_value());
+  }
+}
+
+void check_damage_is_noticed(const std::vector<std::byte>& bytes) {
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    auto damaged = bytes;
+    damaged[at] ^= std::byte{1};
+    CHECK(decode_producer_snapshot(damaged).error() == Errc::corrupt_checkpoint);
+    CHECK(decode_producer_snapshot(ByteView{bytes}.first(at)).error() == Errc::corrupt_checkpoint);
+  }
+}
+
 TEST_CASE("a snapshot brings back the last batch and the open transaction", "[producer]") {
   Writer writer;
-  writer.write(0, 2);
-  writer.write(2, 3, 0, true);
+  writer.write(0, 3, 0, true);
   const auto bytes = encode_producer_snapshot(writer.state);
   CHECK(bytes.size() == 10 + 46);
-  auto restored = decode_producer_snapshot(bytes);
+  const auto restored = decode_producer_snapshot(bytes);
   REQUIRE(restored.has_value());
-  CHECK(restored->first_open_transaction() == Offset{2});
-  CHECK(restored->check(*record::BatchView::parse(Writer::batch(5))).has_value());
-  CHECK(restored->check(*record::BatchView::parse(Writer::batch(6))).error() == Errc::out_of_order_sequence);
+  CHECK(restored->first_open_transaction() == Offset{0});
+  CHECK(restored->check(*record::BatchView::parse(Writer::batch(3))).has_value());
+  CHECK(restored->check(*record::BatchView::parse(Writer::batch(4))).error() == Errc::out_of_order_sequence);
+  check_damage_is_noticed(bytes);
+}
 
-  SECTION("damage anywhere is noticed") {
-    for (std::size_t at = 0; at < bytes.size(); ++at) {
-      auto damaged = bytes;
-      damaged[at] ^= std::byte{1};
-      CHECK(decode_producer_snapshot(damaged).error() == Errc::corrupt_checkpoint);
-      CHECK(decode_producer_snapshot(ByteView{bytes}.first(at)).error() == Errc::corrupt_checkpoint);
-    }
+TEST_CASE("a snapshot brings back all five batches, behind what Kafka reads", "[producer]") {
+  Writer writer;
+  for (int i = 0; i < 7; ++i) writer.write(i * 2, 2);
+  writer.end_transaction(0);
+  const auto bytes = encode_producer_snapshot(writer.state);
+  const auto restored = decode_producer_snapshot(bytes);
+  REQUIRE(restored.has_value());
+  for (int i = 2; i < 7; ++i) {
+    const auto repeat = restored->check(*record::BatchView::parse(Writer::batch(i * 2, 2)));
+    REQUIRE(repeat.has_value());
+    CHECK(repeat->has_value());
   }
+  CHECK(restored->check(*record::BatchView::parse(Writer::batch(2, 2))).error() == Errc::out_of_order_sequence);
+  CHECK(encode_producer_snapshot(*restored) == bytes);
+  check_damage_is_noticed(bytes);
 }
 
 }  // namespace
