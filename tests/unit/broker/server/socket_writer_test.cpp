@@ -10,6 +10,7 @@
 #include "storage/fs/memory_file_system.hpp"
 #include "storage/log/log.hpp"
 #include "tests/support/batches.hpp"
+#include "tests/support/cold_file_system.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace sluice::broker {
@@ -78,11 +79,18 @@ OutgoingResponse with_slices(const SliceSource& source, int first, const std::st
   return response;
 }
 
+void load_cold_piece(SocketWriter& writer) {
+  REQUIRE(writer.cold_piece().load().has_value());
+  writer.piece_loaded();
+}
+
 /// Sends until nothing is left, reading at the other end whenever the socket is full.
 Bytes send_all(SocketWriter& writer, SocketPair& pair) {
   Bytes got;
   for (int i = 0; i < 100'000 && !writer.idle(); ++i) {
-    REQUIRE(writer.send(pair.ends[0]).has_value());
+    const auto progress = writer.send(pair.ends[0]);
+    REQUIRE(progress.has_value());
+    if (*progress == Progress::cold) load_cold_piece(writer);
     const auto more = pair.received();
     got.insert(got.end(), more.begin(), more.end());
   }
@@ -94,7 +102,7 @@ Bytes send_all(SocketWriter& writer, SocketPair& pair) {
 
 TEST_CASE("responses leave whole and in order", "[socket_writer]") {
   SocketPair pair;
-  SocketWriter writer;
+  SocketWriter writer{true};
   Bytes expected;
   for (int i = 0; i < 200; ++i) {  // more than one gathered write takes
     const auto bytes = bytes_of("response " + std::to_string(i));
@@ -106,7 +114,7 @@ TEST_CASE("responses leave whole and in order", "[socket_writer]") {
 
 TEST_CASE("a full socket blocks the writer, which goes on where it stopped", "[socket_writer]") {
   SocketPair pair{1};
-  SocketWriter writer;
+  SocketWriter writer{true};
   Bytes expected;
   for (char letter = 'a'; letter <= 'z'; ++letter) {
     const auto bytes = bytes_of(std::string(5000, letter));
@@ -133,7 +141,7 @@ TEST_CASE("slices of files come between the bytes they belong between", "[socket
   CHECK((source.slice(0).descriptor() >= 0) == on_disk);
 
   SocketPair pair{send_buffer};
-  SocketWriter writer;
+  SocketWriter writer{true};
   Bytes expected = bytes_of("before");
   writer.add({.bytes = expected});
   writer.add(with_slices(source, 0, tail, expected));
@@ -143,17 +151,43 @@ TEST_CASE("slices of files come between the bytes they belong between", "[socket
   CHECK(send_all(writer, pair) == expected);
 }
 
+TEST_CASE("a slice that left memory while it waited for the socket is not waited for", "[socket_writer]") {
+  const test::TempDirectory directory;
+  test::ColdFileSystem fs{storage::posix_file_system()};
+  const SliceSource source{fs, directory.path("t-0")};
+  SocketPair pair{1};
+  SocketWriter writer{true};
+  Bytes expected;
+  for (int i = 0; i < 3; ++i) writer.add(with_slices(source, i, "<tail>", expected));
+  auto progress = writer.send(pair.ends[0]);
+  while (progress && *progress != Progress::blocked) progress = writer.send(pair.ends[0]);
+  REQUIRE(progress.has_value());
+
+  fs.drop_cache();
+  const auto waits = fs.waits_of_this_thread();
+  Bytes got;
+  for (progress = Progress::blocked; progress && *progress == Progress::blocked;) {
+    got = test::concat({got, pair.received()});
+    progress = writer.send(pair.ends[0]);
+  }
+  REQUIRE(progress.has_value());
+  CHECK(*progress == Progress::cold);
+  CHECK(fs.waits_of_this_thread() == waits);
+  load_cold_piece(writer);
+  CHECK(test::concat({got, send_all(writer, pair)}) == expected);
+}
+
 TEST_CASE("a peer that is gone is an error, not a signal", "[socket_writer]") {
   SocketPair pair;
   ::close(std::exchange(pair.ends[1], -1));
-  SocketWriter writer;
+  SocketWriter writer{true};
   writer.add({.bytes = bytes_of("anybody?")});
   CHECK(writer.send(pair.ends[0]).has_error());
 }
 
 TEST_CASE("buffers of sent responses are offered for reuse, large ones are not kept", "[socket_writer]") {
   SocketPair pair;
-  SocketWriter writer;
+  SocketWriter writer{true};
   writer.add({.bytes = Bytes(100)});
   send_all(writer, pair);
   const auto spare = writer.take_spare();
