@@ -33,7 +33,7 @@ Result<std::optional<Entry>> Reader::State::next() {
       continue;
     }
     if (unit && (*item)->kind == RunKind::entries && (*item)->unit == *unit && (*item)->sequence >= wanted.end) {
-      sources.clear();  // sequences ascend: nothing that is wanted follows
+      current = sources.size();  // sequences ascend: nothing that is wanted follows
       decoder.reset();
       batches = record::BatchWalker{ByteView{}};
       continue;
@@ -65,12 +65,12 @@ Result<bool> Reader::State::next_batch() {
 }
 
 Result<bool> Reader::State::next_slice() {
-  while (!sources.empty()) {
-    auto& [log, range] = sources.front();
+  while (current < sources.size()) {
+    auto& [log, range] = sources[current];
     // What was reclaimed since was deleted, and need not be shown.
     range.from = std::max(range.from, log->log().log_start_offset());
     if (range.from >= range.end) {
-      sources.erase(sources.begin());
+      ++current;
       continue;
     }
     const auto slice = log->log().read(range.from, kSliceBytes, range.end, true);

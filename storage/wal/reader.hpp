@@ -17,8 +17,9 @@ struct Reader::State {
     PhysicalLog::Range range;
   };
 
-  std::vector<Source> sources;  // the first is being read
-  std::optional<Unit> unit;     // only its entries, within `wanted`
+  std::vector<Source> sources;
+  std::size_t current = 0;   // source that is being read
+  std::optional<Unit> unit;  // only its entries, within `wanted`
   SequenceRange wanted;
   std::vector<UnitSummary> deleted;  // of all units: ascending, those with a mark
 

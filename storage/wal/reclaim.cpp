@@ -6,9 +6,10 @@
 namespace sluice::storage::wal {
 namespace {
 
-// A file that is being written is given up for less than that only with the next segment: a new file costs more.
-constexpr std::uint32_t kGiveUpBytesMin = 1U << 20;
 constexpr std::size_t kCarriedUnitsMax = 4096;  // in one batch
+
+// A file that is being written is given up only when it holds so much: a new one costs something too.
+std::uint32_t give_up_bytes_min(std::uint32_t segment_bytes) { return std::min(1U << 20, segment_bytes / 8); }
 
 }  // namespace
 
@@ -16,7 +17,11 @@ constexpr std::size_t kCarriedUnitsMax = 4096;  // in one batch
 Result<std::uint64_t> PhysicalLog::reclaim() {
   const std::lock_guard lock{reclaim_mutex_};
   const auto needed = whole_range();
-  if (needed.from == needed.end) {
+  const bool all_deleted = needed.from == needed.end;
+  // Most calls end here, before any file is looked at.
+  if (log_->segment_count() == 1 && !(all_deleted && log_->size_bytes() >= give_up_bytes_min(segment_bytes_)))
+    return 0U;
+  if (all_deleted) {
     if (const auto given_up = give_up_active(); !given_up) return given_up.error();
   }
   const auto starts = droppable_starts(needed.from);
@@ -29,7 +34,7 @@ Result<std::uint64_t> PhysicalLog::reclaim() {
 Result<> PhysicalLog::give_up_active() {
   const auto segments = log_->segments();
   if (!segments) return to_wal_error(segments.error());
-  if (segments->back().size_bytes < std::min(kGiveUpBytesMin, segment_bytes_ / 8)) return {};
+  if (segments->back().size_bytes < give_up_bytes_min(segment_bytes_)) return {};
   if (const auto rolled = log_->roll(Timestamp{0}); !rolled) return to_wal_error(rolled.error());
   return {};
 }
