@@ -73,6 +73,7 @@ void add_commands(CLI::App& app, const Globals& globals, Command& chosen) {
   auto& log = add_noun(app, "log", "Files of a data directory, without a broker");
   add_log_dump(log, globals, chosen);
   add_log_verify(log, globals, chosen);
+  add_log_rebuild_index(log, globals, chosen);
 }
 
 }  // namespace

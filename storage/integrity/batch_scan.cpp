@@ -20,7 +20,8 @@ Result<std::optional<record::BatchView>> BatchScan::next() {
   if (position_ >= bounds_.end) return std::optional<record::BatchView>{};
   const auto verdict = judge(position_);
   if (!verdict) return verdict.error();
-  if (*verdict == Verdict::damaged) return Errc::corrupt_batch;
+  verdict_ = *verdict;
+  if (verdict_ != Verdict::sound) return Errc::corrupt_batch;
   const auto header = header_at(position_);
   if (!header) return header.error();
   const auto size = (*header)->size();
@@ -31,6 +32,18 @@ Result<std::optional<record::BatchView>> BatchScan::next() {
   expected_ = batch->next_offset();
   epoch_ = std::max(epoch_, batch->partition_leader_epoch());
   return batch;
+}
+
+std::string_view BatchScan::flaw() const noexcept {
+  switch (verdict_) {
+    case Verdict::sound: return "nothing";
+    case Verdict::no_header: return "no batch begins here, or it reaches past the end of the file";
+    case Verdict::wrong_offset: return "offset does not follow the one before, or reaches into the next segment";
+    case Verdict::wrong_epoch: return "leader epoch goes down, or is not the one noted for the offset";
+    case Verdict::wrong_crc: return "CRC does not match";
+    case Verdict::out_of_line: return "offset or leader epoch does not lead to those that follow";
+  }
+  return "unknown";
 }
 
 // Only the header of what is returned may be used; nullopt when none fits or its numbers can't be.
@@ -47,9 +60,9 @@ Result<std::optional<record::BatchView>> BatchScan::header_at(std::uint32_t posi
 Result<BatchScan::Verdict> BatchScan::judge(std::uint32_t position) {
   const auto header = header_at(position);
   if (!header) return header.error();
-  if (!*header || (*header)->base_offset() < expected_ || (*header)->last_offset() >= bounds_.limit ||
-      !has_known_epoch(**header))
-    return Verdict::damaged;
+  if (!*header) return Verdict::no_header;
+  if ((*header)->base_offset() < expected_ || (*header)->last_offset() >= bounds_.limit) return Verdict::wrong_offset;
+  if (!has_known_epoch(**header)) return Verdict::wrong_epoch;
   return judge_whole(position, (*header)->size());
 }
 
@@ -57,7 +70,7 @@ Result<BatchScan::Verdict> BatchScan::judge_whole(std::uint32_t position, std::s
   const auto bytes = buffer_.view(position, size);
   if (!bytes) return bytes.error();
   const auto batch = record::BatchView::parse(*bytes);
-  if (!batch || !batch->crc_matches()) return Verdict::damaged;
+  if (!batch || !batch->crc_matches()) return Verdict::wrong_crc;
   const bool steps = batch->base_offset() != expected_ || batch->partition_leader_epoch() != epoch_;
   if (!steps) return Verdict::sound;
   // Copied: looking at the next header may move the window.
@@ -65,7 +78,7 @@ Result<BatchScan::Verdict> BatchScan::judge_whole(std::uint32_t position, std::s
   std::copy_n(bytes->begin(), copy.size(), copy.begin());
   const auto out_of_line = is_out_of_line(*record::BatchView::parse_header(copy), position);
   if (!out_of_line) return out_of_line.error();
-  return *out_of_line ? Verdict::damaged : Verdict::sound;
+  return *out_of_line ? Verdict::out_of_line : Verdict::sound;
 }
 
 // After a gap in offsets or a new epoch, the batch that follows tells whether this one or the others are wrong.
@@ -144,7 +157,7 @@ Result<bool> BatchScan::is_candidate(std::uint32_t position, bool by_search, std
   crc_budget -= std::min<std::uint64_t>(crc_budget, size);
   const auto verdict = judge_whole(position, size);
   if (!verdict) return no(verdict.error());
-  if (*verdict == Verdict::damaged) return false;
+  if (*verdict != Verdict::sound) return false;
   const auto behind = position + static_cast<std::uint32_t>(size);
   if (behind == bounds_.end || !by_search) return true;
   const auto follower = header_at(behind);

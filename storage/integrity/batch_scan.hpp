@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "protocol/record/batch_view.hpp"
 #include "storage/epoch/leader_epoch_cache.hpp"
@@ -42,9 +43,10 @@ class BatchScan {
 
   std::uint32_t position() const noexcept { return position_; }  ///< past the last batch returned
   Offset next_offset() const noexcept { return expected_; }      ///< the least that may follow
+  std::string_view flaw() const noexcept;                        ///< after corrupt_batch: what does not hold there
 
  private:
-  enum class Verdict { sound, damaged };
+  enum class Verdict { sound, no_header, wrong_offset, wrong_epoch, wrong_crc, out_of_line };
 
   Result<Verdict> judge(std::uint32_t position);
   Result<Verdict> judge_whole(std::uint32_t position, std::size_t size);
@@ -59,6 +61,7 @@ class BatchScan {
   std::uint32_t position_;
   Offset expected_;
   LeaderEpoch epoch_ = kNoLeaderEpoch;  // of the last sound batch
+  Verdict verdict_ = Verdict::sound;    // on what next() looked at
 };
 
 }  // namespace sluice::storage

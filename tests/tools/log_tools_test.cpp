@@ -84,7 +84,8 @@ TEST_CASE("a flipped byte in a record is found, with the batch's offset and posi
   CHECK(result.problems[0].file == kLogFile);
   CHECK(result.problems[0].offset == 6);
   CHECK(result.problems[0].position == position);
-  CHECK(result.problems[0].what == "CRC does not match");
+  CHECK(result.problems[0].what.starts_with("CRC does not match"));
+  CHECK(result.problems[0].what.ends_with("readable again from offset 8"));
 }
 
 TEST_CASE("a torn end is found, and what precedes it is still checked", "[tools]") {
@@ -101,8 +102,9 @@ TEST_CASE("a base offset that goes back is found though the CRC does not cover i
   const auto position = written.dump(kLogFile)[2]["position"].get<std::uint64_t>();
   written.flip(kLogFile, position + 7);  // offset 4 becomes 5: a gap, then the next batch overlaps
   const auto result = written.verify();
-  REQUIRE_FALSE(result.problems.empty());
-  CHECK(result.problems[0].offset == 6);
+  REQUIRE(result.problems.size() == 1);
+  CHECK(result.problems[0].offset == 4);
+  CHECK(result.problems[0].position == position);
 }
 
 TEST_CASE("an index entry that names no batch is found", "[tools]") {

@@ -12,6 +12,7 @@ void add_topic_describe(CLI::App& topic, const Globals& globals, Command& chosen
 void add_topic_delete(CLI::App& topic, const Globals& globals, Command& chosen);
 void add_cluster_status(CLI::App& cluster, const Globals& globals, Command& chosen);
 void add_log_dump(CLI::App& log, const Globals& globals, Command& chosen);
+void add_log_rebuild_index(CLI::App& log, const Globals& globals, Command& chosen);
 void add_log_verify(CLI::App& log, const Globals& globals, Command& chosen);
 
 }  // namespace sluice::tools

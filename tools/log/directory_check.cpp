@@ -2,29 +2,27 @@
 
 #include "protocol/base/topic_partition.hpp"
 #include "storage/segment/segment_name.hpp"
+#include "tools/log/directory_contents.hpp"
 #include "tools/log/dump.hpp"
 #include "tools/log/partition_check.hpp"
 
 namespace sluice::tools {
 namespace {
 
-struct Contents {
-  std::vector<std::string> partitions;  // directories
-  std::vector<std::string> state_files;
-};
-
 bool is_state_file(const std::string& name) {
   return name == "meta.properties" || name.ends_with("-offset-checkpoint");
 }
 
-Outcome<Contents> look_into(storage::FileSystem& fs, const std::string& directory) {
+}  // namespace
+
+Outcome<DirectoryContents> look_into(storage::FileSystem& fs, const std::string& directory) {
   const auto entries = fs.list(directory);
   if (!entries) return file_failure(directory, entries.error());
   const bool is_partition = std::any_of(entries->begin(), entries->end(), [](const storage::DirectoryEntry& entry) {
     return !entry.is_directory && storage::parse_segment_name(entry.name, storage::suffix::kLog);
   });
-  if (is_partition) return Contents{.partitions = {directory}, .state_files = {}};
-  Contents contents;
+  if (is_partition) return DirectoryContents{.partitions = {directory}, .state_files = {}};
+  DirectoryContents contents;
   for (const auto& entry : *entries) {
     const auto path = storage::join_path(directory, entry.name);
     if (entry.is_directory && TopicPartition::parse(entry.name)) contents.partitions.push_back(path);
@@ -37,8 +35,6 @@ Outcome<Contents> look_into(storage::FileSystem& fs, const std::string& director
   }
   return contents;
 }
-
-}  // namespace
 
 Outcome<CheckResult> check_directory(storage::FileSystem& fs, const std::string& directory,
                                      const PartitionCheck::OnBytes& on_bytes) {

@@ -11,6 +11,7 @@
 #include "storage/errc.hpp"
 #include "storage/index/offset_index.hpp"
 #include "storage/index/time_index.hpp"
+#include "storage/index/transaction_index.hpp"
 #include "storage/producer/producer_snapshot.hpp"
 #include "storage/segment/segment_name.hpp"
 
@@ -70,12 +71,14 @@ Outcome<> dump_by_base_offset(storage::FileSystem& fs, const std::string& path, 
   if (const auto base = storage::parse_segment_name(name, kOffsetIndex))
     return dump_offset_index(path, *base, bytes, sink);
   if (const auto base = storage::parse_segment_name(name, kTimeIndex)) return dump_time_index(path, *base, bytes, sink);
+  if (storage::parse_segment_name(name, kTransactionIndex)) return dump_transaction_index(path, bytes, sink);
   if (storage::parse_segment_name(name, kProducerSnapshot)) return dump_snapshot(path, bytes, sink);
-  return Failure{.status = ExitStatus::usage,
-                 .message = path + ": no kind of file that this command knows",
-                 .next =
-                     ".log, .index, .timeindex, .snapshot, checkpoints, partition.metadata and meta.properties "
-                     "are known by their names"};
+  return Failure{
+      .status = ExitStatus::usage,
+      .message = path + ": no kind of file that this command knows",
+      .next =
+          ".log, .index, .timeindex, .txnindex, .snapshot, checkpoints, partition.metadata and meta.properties "
+          "are known by their names"};
 }
 
 }  // namespace
@@ -105,6 +108,19 @@ Outcome<> dump_time_index(const std::string& path, Offset base_offset, ByteView 
     if (is_padding(content.first(kEntryBytes))) break;
     sink({{"timestamp", load_be<std::int64_t>(content.data())},
           {"offset", base_offset.value() + load_be<std::int32_t>(content.data() + 8)}});
+  }
+  return {};
+}
+
+Outcome<> dump_transaction_index(const std::string& path, ByteView content, const ItemSink& sink) {
+  constexpr auto kEntryBytes = storage::TransactionIndex::kEntryBytes;
+  if (const auto whole = whole_entries(path, content, kEntryBytes); !whole) return whole;
+  for (; !content.empty(); content = content.subspan(kEntryBytes)) {
+    sink({{"version", load_be<std::int16_t>(content.data())},
+          {"producer_id", load_be<std::int64_t>(content.data() + 2)},
+          {"first_offset", load_be<std::int64_t>(content.data() + 10)},
+          {"last_offset", load_be<std::int64_t>(content.data() + 18)},
+          {"last_stable_offset", load_be<std::int64_t>(content.data() + 26)}});
   }
   return {};
 }

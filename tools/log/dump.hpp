@@ -12,9 +12,9 @@ struct DumpOptions {
   bool records = false;  ///< of `.log` files: the records of each batch too
 };
 
-/// Reads one file of a data directory, by the kind that its name tells: `.log`, `.index`, `.timeindex`, `.snapshot`,
-/// checkpoints, `partition.metadata`, `meta.properties`. What comes before damage is given to `sink`; the failure then
-/// names the place.
+/// Reads one file of a data directory, by the kind that its name tells: `.log`, `.index`, `.timeindex`, `.txnindex`,
+/// `.snapshot`, checkpoints, `partition.metadata`, `meta.properties`. What comes before damage is given to `sink`; the
+/// failure then names the place.
 Outcome<> dump_file(storage::FileSystem& fs, const std::string& path, const DumpOptions& options, const ItemSink& sink);
 
 // The kinds.
@@ -22,6 +22,7 @@ Outcome<> dump_batches(storage::FileSystem& fs, const std::string& path, const D
                        const ItemSink& sink);
 Outcome<> dump_offset_index(const std::string& path, Offset base_offset, ByteView content, const ItemSink& sink);
 Outcome<> dump_time_index(const std::string& path, Offset base_offset, ByteView content, const ItemSink& sink);
+Outcome<> dump_transaction_index(const std::string& path, ByteView content, const ItemSink& sink);
 Outcome<> dump_snapshot(const std::string& path, ByteView content, const ItemSink& sink);
 
 /// That `path` could not be read or holds what it should not.

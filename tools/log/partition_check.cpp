@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "storage/segment/batch_reader.hpp"
+#include "storage/checkpoint/leader_epoch_checkpoint.hpp"
+#include "storage/errc.hpp"
+#include "storage/integrity/batch_scan.hpp"
 #include "storage/segment/segment_name.hpp"
 #include "tools/log/dump.hpp"
 
@@ -18,6 +20,10 @@ Outcome<> PartitionCheck::run() {
   const auto entries = fs_.list(directory_);
   if (!entries) return file_failure(directory_, entries.error());
   ++result_.partitions;
+  // Without a checkpoint the epochs are only held against each other.
+  const auto epochs =
+      storage::read_leader_epoch_checkpoint(fs_, storage::join_path(directory_, storage::kLeaderEpochCheckpoint));
+  epochs_ = epochs ? storage::LeaderEpochCache{*epochs} : storage::LeaderEpochCache{};
   std::vector<Offset> base_offsets;
   for (const auto& entry : *entries) {
     if (entry.is_directory) continue;
@@ -32,6 +38,7 @@ Outcome<> PartitionCheck::run() {
     check_log(base_offsets[i], last ? std::nullopt : std::optional{base_offsets[i + 1]});
     check_offset_index(base_offsets[i]);
     check_time_index(base_offsets[i]);
+    check_transaction_index(base_offsets[i]);
   }
   return {};
 }
@@ -40,55 +47,60 @@ void PartitionCheck::check_log(Offset base_offset, std::optional<Offset> next_ba
   const auto path = storage::segment_path(directory_, base_offset, storage::suffix::kLog);
   ++result_.segments;
   batches_.clear();
-  whole_ = true;
+  damage_ = {};
   if (base_offset < next_offset_) {
     report(path, fmt::format("begins below offset {}, where the segment before it ends", next_offset_.value()),
            base_offset.value());
   }
   next_offset_ = base_offset;
-  const storage::SegmentFile file{fs_, path};
-  const auto opened = file.open();
-  const auto size = opened ? (*opened)->size() : Result<std::uint64_t>{opened.error()};
+  const auto file = fs_.open(path, storage::OpenMode::existing_read_only);
+  const auto size = file ? (*file)->size() : Result<std::uint64_t>{file.error()};
   if (!size) return report(path, size.error().message());
   if (*size > std::numeric_limits<std::int32_t>::max()) return report(path, "larger than 2 GiB");
-  storage::BatchReader reader{file, 0, static_cast<std::uint32_t>(*size)};
+  storage::BatchScan scan{**file,
+                          {.position = 0,
+                           .end = static_cast<std::uint32_t>(*size),
+                           .expected = base_offset,
+                           .limit = next_base.value_or(Offset{std::numeric_limits<std::int64_t>::max()}),
+                           .epochs = &epochs_}};
   while (true) {
-    const auto position = reader.position();
-    const auto batch = reader.next();
-    if (!batch) {
-      whole_ = false;
-      report(path,
-             batch.error().message() + fmt::format(": {} bytes from here to the end are not checked", *size - position),
-             next_offset_.value(), position);
-      return;
+    const auto position = scan.position();
+    const auto batch = scan.next();
+    if (batch && !*batch) break;
+    if (batch) {
+      check_batch(path, **batch, position);
+    } else if (batch.error() != storage::Errc::corrupt_batch || !pass_damage(path, scan)) {
+      return report(path, batch.error().message(), scan.next_offset().value(), position);
     }
-    if (!*batch) break;
-    check_batch(path, **batch, position);
-    on_bytes_((*batch)->size());
+    on_bytes_(scan.position() - position);
   }
-  if (next_base && next_offset_ > *next_base) {
-    report(path, fmt::format("reaches into the next segment, which begins at offset {}", next_base->value()),
-           next_offset_.value() - 1);
-  }
+}
+
+// Says what is lost, and goes on behind it; false when the file can't be read on.
+bool PartitionCheck::pass_damage(const std::string& path, storage::BatchScan& scan) {
+  const auto position = scan.position();
+  const auto offset = scan.next_offset();
+  const std::string flaw{scan.flaw()};
+  const auto range = scan.skip_damage();
+  if (!range) return false;
+  const bool open_ended = range->next_offset == Offset{std::numeric_limits<std::int64_t>::max()};
+  const auto extent =
+      fmt::format(": {} bytes{}", range->end_position - position,
+                  open_ended ? " to the end of the log"
+                             : fmt::format(", readable again from offset {}", range->next_offset.value()));
+  report(path, flaw + extent, offset.value(), position);
+  damage_ = damage_.with(*range);
+  if (!open_ended) next_offset_ = range->next_offset;
+  return true;
 }
 
 void PartitionCheck::check_batch(const std::string& path, const record::BatchView& batch, std::uint32_t position) {
   ++result_.batches;
   result_.bytes += batch.size();
-  const auto base_offset = batch.base_offset();
-  if (base_offset < next_offset_) {
-    report(path, fmt::format("offset does not follow the one before: at least {} was expected", next_offset_.value()),
-           base_offset.value(), position);
-  } else {
-    result_.missing_offsets += static_cast<std::uint64_t>(base_offset - next_offset_);
-  }
-  if (batch.crc_matches()) {
-    check_records(path, batch, position);
-  } else {
-    report(path, "CRC does not match", base_offset.value(), position);
-  }
+  result_.missing_offsets += static_cast<std::uint64_t>(batch.base_offset() - next_offset_);
+  check_records(path, batch, position);
   batches_.push_back({position, batch.last_offset(), batch.max_timestamp()});
-  next_offset_ = std::max(next_offset_, batch.next_offset());
+  next_offset_ = batch.next_offset();
 }
 
 void PartitionCheck::check_records(const std::string& path, const record::BatchView& batch, std::uint32_t position) {
@@ -118,7 +130,7 @@ void PartitionCheck::check_offset_index(Offset base_offset) {
     const auto offset = entry["offset"].get<std::int64_t>();
     const auto position = entry["position"].get<std::uint64_t>();
     batch = std::find_if(batch, batches_.end(), [&](const Batch& it) { return it.position >= position; });
-    if (batch == batches_.end() && !whole_) return;  // beyond the damage
+    if (damage_.skip(static_cast<std::uint32_t>(position)) != position) return;  // in what is reported already
     if (batch == batches_.end() || batch->position != position) {
       report(path, "entry names a position where no batch begins, or out of order", offset, position);
     } else if (batch->last_offset.value() != offset) {
@@ -149,11 +161,30 @@ void PartitionCheck::check_time_index(Offset base_offset) {
     for (; batch != batches_.end() && batch->last_offset.value() <= offset; ++batch) {
       largest = std::max(largest, batch->max_timestamp);
     }
-    if (batch == batches_.end() && !whole_) return;
+    if (!damage_.empty()) return;  // the largest may be in what is lost
     if (largest.value() != timestamp) {
       report(path, fmt::format("entry names timestamp {}; the largest up to there is {}", timestamp, largest.value()),
              offset);
     }
+  });
+  if (!dumped) report(path, dumped.error().answer);
+}
+
+void PartitionCheck::check_transaction_index(Offset base_offset) {
+  const auto path = storage::segment_path(directory_, base_offset, storage::suffix::kTransactionIndex);
+  const auto content = storage::read_file(fs_, path);
+  if (!content) {
+    if (content.error() != std::errc::no_such_file_or_directory) report(path, content.error().message());
+    return;
+  }
+  auto previous = base_offset.value() - 1;
+  const auto dumped = dump_transaction_index(path, as_byte_view(*content), [&](const Json& entry) {
+    const auto first = entry["first_offset"].get<std::int64_t>();
+    const auto last = entry["last_offset"].get<std::int64_t>();
+    if (last <= previous) report(path, fmt::format("entry ends at offset {}, not after {}", last, previous), last);
+    if (first < 0 || first > last) report(path, fmt::format("entry begins at offset {}", first), last);
+    if (last >= next_offset_.value()) report(path, "entry ends beyond its segment", last);
+    previous = std::max(previous, last);
   });
   if (!dumped) report(path, dumped.error().answer);
 }

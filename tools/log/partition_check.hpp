@@ -9,7 +9,10 @@
 #include "protocol/base/ids.hpp"
 #include "protocol/record/batch_view.hpp"
 #include "protocol/record/record_stream.hpp"
+#include "storage/epoch/leader_epoch_cache.hpp"
 #include "storage/fs/file_system.hpp"
+#include "storage/integrity/batch_scan.hpp"
+#include "storage/integrity/damage.hpp"
 #include "tools/cli/failure.hpp"
 
 namespace sluice::tools {
@@ -32,9 +35,10 @@ struct CheckResult {
   std::vector<Problem> problems{};
 };
 
-/// Checks one partition's directory without changing it: every batch's CRC and records, offsets that ascend from file
-/// to file, index entries against the batches they name, time index entries against their timestamps, and the
-/// checkpoints. A partition that is written meanwhile may show a torn end.
+/// Checks one partition's directory without changing it: every batch's CRC and records, offsets, lengths and leader
+/// epochs against the neighbours and the epoch checkpoint, offsets that ascend from file to file, index entries against
+/// the batches they name, time index entries against their timestamps, and the checkpoints. A partition that is written
+/// meanwhile may show a torn end.
 class PartitionCheck {
  public:
   using OnBytes = std::function<void(std::uint64_t)>;
@@ -54,10 +58,12 @@ class PartitionCheck {
   };
 
   void check_log(Offset base_offset, std::optional<Offset> next_base);
+  bool pass_damage(const std::string& path, storage::BatchScan& scan);
   void check_batch(const std::string& path, const record::BatchView& batch, std::uint32_t position);
   void check_records(const std::string& path, const record::BatchView& batch, std::uint32_t position);
   void check_offset_index(Offset base_offset);
   void check_time_index(Offset base_offset);
+  void check_transaction_index(Offset base_offset);
   void check_state_file(const std::string& name);
   void report(std::string file, std::string what, std::optional<std::int64_t> offset = {},
               std::optional<std::uint64_t> position = {});
@@ -67,9 +73,10 @@ class PartitionCheck {
   CheckResult& result_;
   OnBytes on_bytes_;
   record::RecordStream stream_;
-  std::vector<Batch> batches_;  // of the segment being checked, up to its first damage
-  bool whole_ = true;           // no damage: batches_ are all of the segment
-  Offset next_offset_{0};       // the smallest that may follow
+  storage::LeaderEpochCache epochs_;  // as the partition's checkpoint has them
+  std::vector<Batch> batches_;        // the sound ones of the segment being checked
+  storage::DamageList damage_;        // of the same segment
+  Offset next_offset_{0};             // the smallest that may follow
 };
 
 /// A partition's directory, or a data directory with all of its partitions and its own files.
