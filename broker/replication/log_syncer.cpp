@@ -45,12 +45,12 @@ void LogSyncer::stop() {
 
 void LogSyncer::request(const std::shared_ptr<Partition>& partition) {
   using State = Partition::SyncState;
-  // The caller's append must be visible to a sync that we find already queued: pairs with the exchange in sync().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  auto state = partition->sync_state_.load(std::memory_order_acquire);
+  auto state = partition->sync_state_.load(std::memory_order_relaxed);
   for (;;) {
-    if (state == State::queued || state == State::running_and_wanted) return;
-    const auto next = state == State::idle ? State::queued : State::running_and_wanted;
+    auto next = state;
+    if (state == State::idle) next = State::queued;
+    if (state == State::running) next = State::running_and_wanted;
+    // A write even where nothing changes: the sync that we find queued begins by reading it, and so sees our append.
     if (partition->sync_state_.compare_exchange_weak(state, next, std::memory_order_acq_rel)) break;
   }
   if (state == State::idle) push(partition);
@@ -93,13 +93,13 @@ void LogSyncer::add_thread(Lane& lane) {
 
 bool LogSyncer::sync(Partition& partition) {
   using State = Partition::SyncState;
-  partition.sync_state_.exchange(State::running, std::memory_order_seq_cst);
+  partition.sync_state_.exchange(State::running, std::memory_order_acq_rel);
   const auto started = std::chrono::steady_clock::now();
   partition.sync_now();
   metrics_.log_sync_latency.observe(std::chrono::steady_clock::now() - started);
   auto expected = State::running;
   if (partition.sync_state_.compare_exchange_strong(expected, State::idle, std::memory_order_acq_rel)) return false;
-  partition.sync_state_.store(State::queued, std::memory_order_release);
+  partition.sync_state_.exchange(State::queued, std::memory_order_acq_rel);  // not a store: it reads who asked, too
   return true;
 }
 

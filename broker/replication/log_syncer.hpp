@@ -30,7 +30,7 @@ class Partition;
 ///
 /// Why not one `syncfs` for all that wait: it waits for every dirty page of the file system, whoever wrote it, and
 /// reports any failed page of it without saying whose, so that another process's lost page would take all logs
-/// offline. storage/README.md has the figures.
+/// offline. ARCHITECTURE.md has the figures.
 class LogSyncer {
  public:
   using Instant = FlushTimer::Instant;
