@@ -136,6 +136,7 @@ def main():
     parser.add_argument("--port", type=int, default=21510, help="the first of four")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=4, help="runs of Kafka, not of sluiced, before measuring")
     parser.add_argument("--size", type=int, default=100, help="bytes of a record's value")
     parser.add_argument("--producers", type=numbers, default=[1, 8, 64])
     parser.add_argument("--partitions", type=numbers, default=[1, 100, 1000])
@@ -148,7 +149,8 @@ def main():
         servers.append(start_sluice(options, directory))
         if options.kafka_home:
             servers.append(start_kafka(options, directory))
-            load(options, servers[1], 8, 8)  # its compiler warms up
+            for _ in range(options.warmup):  # its compiler takes its time
+                load(options, servers[1], 64, 8)
         names = [server.name for server in servers]
         both = len(servers) == 2
         print("| producers | partitions | " + " | ".join(f"{name} records/s | {name} p50 / p99 / p99.9 ms" for name in names) +
