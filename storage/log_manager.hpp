@@ -51,8 +51,8 @@ class LogManager {
     Uuid directory_id;
     FileSystem::Space space;
     bool offline;
-    bool full = false;          ///< no room for records
-    std::error_code error = {}; ///< why it is offline
+    bool full = false;           ///< no room for records
+    std::error_code error = {};  ///< why it is offline
   };
   /// Whether a partition without a log is new, or has been there and may have left records in a directory that is away.
   enum class Novelty { fresh, known };
@@ -80,12 +80,19 @@ class LogManager {
   Result<std::vector<Recovered>> load_all(const OptionsFor& options_for, Timestamp now, const RunAll& run_all,
                                           const std::function<Uuid(const TopicPartition&)>& topic_id_of = {});
 
+  /// Of load_all, for whoever waits for it.
+  const RecoveryProgress& progress() const noexcept;
+  /// Called once for each range of a log's file that turns out to be damaged, on whichever thread found it. Before logs
+  /// are opened.
+  void on_damage(std::function<void(const std::string& log_directory, const DamagedRange&)> listener);
+
   /// Null when there is none.
   std::shared_ptr<Log> find(const TopicPartition& partition) const;
   /// Topic id noted in the partition's `partition.metadata`; zero when there is none.
   Uuid topic_id(const TopicPartition& partition) const;
   /// A new, empty log, in the directory wished for or the emptiest; durable after the next `sync_created`. Errors:
-  /// directory_offline for one that is known while `may_hold_more`; that of a log which is there and could not be opened.
+  /// directory_offline for one that is known while `may_hold_more`; that of a log which is there and could not be
+  /// opened.
   Result<std::shared_ptr<Log>> create(const TopicPartition& partition, const Uuid& topic_id, const LogOptions& options,
                                       Timestamp now, Novelty novelty = Novelty::fresh);
   /// Makes the logs that were created since the last call durable, however many, in a few waits.

@@ -214,8 +214,15 @@ Result<> LogManager::check_copy(const std::string& path) {
   return Errc::directory_offline;
 }
 
+const RecoveryProgress& LogManager::progress() const noexcept { return state_->progress; }
+
+void LogManager::on_damage(std::function<void(const std::string&, const DamagedRange&)> listener) {
+  state_->resources.on_damage = std::move(listener);
+}
+
 void LogManager::open_log(Recovered& found, Job& job) {
   std::unique_ptr<Log> log;
+  job.opening.progress = &state_->progress;
   if (!found.error) {
     if (const auto current = check_copy(found.directory); !current) found.error = current.error();
   }
@@ -276,8 +283,12 @@ Result<std::vector<LogManager::Recovered>> LogManager::load_all(
   std::vector<std::function<void()>> jobs;
   for (std::size_t i = 0; i < recovered.size(); ++i) {
     if (superseded.contains(i)) continue;
-    jobs.push_back([this, &found = recovered[i], &job = openings[i]] { open_log(found, job); });
+    jobs.push_back([this, &found = recovered[i], &job = openings[i]] {
+      open_log(found, job);
+      ++state_->progress.logs_done;
+    });
   }
+  state_->progress.logs_total += jobs.size();
   run_all(std::move(jobs));
   for (const auto& [old, newer] : superseded) {
     if (newer && !recovered[*newer].error) retire_copy(recovered[old], openings[old].directory);

@@ -53,6 +53,7 @@ struct LogManager::State {
   WatchedFileSystem fs;
   std::vector<std::unique_ptr<DirectoryHealth>> healths;  // of the directories, by index; outlive the logs
   LogResources resources;
+  RecoveryProgress progress;
   std::vector<DataDirectory> directories;  // one that is offline since the start is unusable
   std::vector<KnownDirectory> missing;     // were used before and are not among them
   std::string cluster_id;

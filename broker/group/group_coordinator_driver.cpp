@@ -38,7 +38,8 @@ void GroupCoordinatorDriver::apply(const controller::MetadataDelta& delta) {
       const auto before = drivers_.exchange(std::make_shared<const Drivers>());
       for (const auto& driver : *before) give_up(driver);
     } else if (change.before && (!change.after || change.after->id != change.before->id)) {
-      for (const auto& driver : *drivers()) {
+      const auto all = drivers();
+      for (const auto& driver : *all) {
         if (!driver) continue;
         driver->thread().post([driver, before = change.before] {
           if (driver->availability() == ErrorCode::none) driver->forget_topic(before->name, before->id);
@@ -74,11 +75,13 @@ void GroupCoordinatorDriver::give_up(const Driver& driver) {
 }
 
 void GroupCoordinatorDriver::stop() {
-  for (const auto& driver : *drivers()) give_up(driver);
+  const auto all = drivers();
+  for (const auto& driver : *all) give_up(driver);
 }
 
 void GroupCoordinatorDriver::forget_expired() {
-  for (const auto& driver : *drivers()) {
+  const auto all = drivers();
+  for (const auto& driver : *all) {
     if (!driver) continue;
     driver->thread().post([driver] {
       if (driver->availability() == ErrorCode::none) driver->forget_expired();

@@ -24,7 +24,11 @@ Result<PartitionMetadata> read_partition_metadata(FileSystem& fs, const std::str
 
 Result<> write_partition_metadata(FileSystem& fs, const std::string& path, const PartitionMetadata& metadata) {
   SLUICE_ASSERT(!metadata.topic_id.is_zero(), path);
-  return write_file_atomically(fs, path, std::string{kUpToId} + metadata.topic_id.to_string());
+  const auto content = std::string{kUpToId} + metadata.topic_id.to_string();
+  const auto file = fs.open(path, OpenMode::create);
+  if (!file) return file.error();
+  if (const auto cut = (*file)->truncate(0); !cut) return cut;
+  return (*file)->write_at(0, as_byte_view(content));
 }
 
 }  // namespace sluice::storage

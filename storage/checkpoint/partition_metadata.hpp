@@ -20,7 +20,7 @@ struct PartitionMetadata {
 
 /// Errors: Errc::corrupt_checkpoint, also for the zero id; ENOENT.
 Result<PartitionMetadata> read_partition_metadata(FileSystem& fs, const std::string& path);
-/// Pre: the id is not zero.
+/// Not synced, as whoever makes a log makes many files. Pre: the id is not zero.
 Result<> write_partition_metadata(FileSystem& fs, const std::string& path, const PartitionMetadata& metadata);
 
 }  // namespace sluice::storage

@@ -16,17 +16,26 @@ Result<> LeaderEpochLog::load() {
 template <class Change>
 Result<> LeaderEpochLog::change(Change apply) {
   auto changed = cache_;
-  if (!apply(changed)) return {};
+  if (!apply(changed) && !unwritten_) return {};
   if (const auto written = write_leader_epoch_checkpoint(fs_, path_, changed.entries()); !written)
     return written.error();
+  unwritten_ = false;
   const std::lock_guard lock{mutex_};
   cache_ = std::move(changed);
   return {};
 }
 
 Result<> LeaderEpochLog::assign(LeaderEpoch leader_epoch, Offset start_offset) {
-  if (leader_epoch <= cache_.latest()) return {};
+  if (leader_epoch <= cache_.latest() && !unwritten_) return {};
   return change([&](LeaderEpochCache& cache) { return cache.assign(leader_epoch, start_offset); });
+}
+
+void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
+  auto changed = cache_;
+  if (!changed.assign(leader_epoch, start_offset)) return;
+  unwritten_ = true;
+  const std::lock_guard lock{mutex_};
+  cache_ = std::move(changed);
 }
 
 Result<> LeaderEpochLog::truncate_from_end(Offset end_offset) {

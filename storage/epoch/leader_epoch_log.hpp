@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "protocol/base/result.hpp"
+#include "storage/checkpoint/leader_epoch_checkpoint.hpp"
 #include "storage/epoch/leader_epoch_cache.hpp"
 #include "storage/fs/file_system.hpp"
 
 namespace sluice::storage {
 
-/// A log's leader epochs with their `leader-epoch-checkpoint`: a change is in the file before anybody sees it.
+/// A log's leader epochs with their `leader-epoch-checkpoint`: a change is in the file before anybody sees it, but for
+/// an epoch that is only noted.
 ///
 /// Threading: one writer at a time (the log's append mutex); any number of readers, which never wait for the file.
 class LeaderEpochLog {
@@ -21,11 +23,17 @@ class LeaderEpochLog {
   Result<> load();
 
   Result<> assign(LeaderEpoch leader_epoch, Offset start_offset);
+  /// As `assign`, but the file gets it with the next change or with the epoch's first batch: for a log that holds no
+  /// records, of which there may be very many.
+  void note(LeaderEpoch leader_epoch, Offset start_offset);
   Result<> truncate_from_end(Offset end_offset);
   Result<> truncate_from_start(Offset start_offset);
   Result<> clear();
   /// After recovery: the log ends at `end_offset`, its scanned part had `scanned`.
   Result<> reconcile(const std::vector<EpochStart>& scanned, Offset start_offset, Offset end_offset);
+
+  /// The log is in another directory now, with its checkpoint as it is. The writer's.
+  void move_to(std::string_view directory) { path_ = join_path(directory, kLeaderEpochCheckpoint); }
 
   LeaderEpoch latest() const;
   EpochEnd end_of(LeaderEpoch leader_epoch, Offset log_end_offset) const;
@@ -40,6 +48,7 @@ class LeaderEpochLog {
   std::string path_;
   mutable std::mutex mutex_;  // guards cache_ against readers
   LeaderEpochCache cache_;
+  bool unwritten_ = false;  // the writer's
 };
 
 }  // namespace sluice::storage

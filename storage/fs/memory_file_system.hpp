@@ -33,6 +33,7 @@ class MemoryFileSystem final : public FileSystem {
   Result<> remove(const std::string& path) override;
   Result<> remove_all(const std::string& directory) override;
   Result<> sync_directory(const std::string& path) override;
+  Result<> sync_file_system(const std::string& path) override;
   Result<Space> space(const std::string& path) override;
 
   /// The calls made so far that can fail, those that did included.

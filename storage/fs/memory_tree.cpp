@@ -197,6 +197,20 @@ Result<> MemoryTree::sync(std::string_view path) {
   return {};
 }
 
+void MemoryTree::sync_all() {
+  for (const auto& change : unsynced_) apply(change);
+  unsynced_.clear();
+  std::vector<MemoryDirectory*> left{root_.get()};
+  while (!left.empty()) {
+    const auto* directory = left.back();
+    left.pop_back();
+    for (const auto& [name, entry] : directory->entries) {
+      if (entry.directory) left.push_back(entry.directory.get());
+      if (entry.file) entry.file->sync();
+    }
+  }
+}
+
 void MemoryTree::forget_unreachable() {
   const auto gone = [](const Change& change) {
     return std::all_of(change.begin(), change.end(), [](const Edit& edit) { return edit.directory.expired(); });

@@ -46,6 +46,7 @@ class MemoryTree {
   Result<> remove(std::string_view path);
   Result<> remove_all(std::string_view path);
   Result<> sync(std::string_view path);
+  void sync_all();  ///< names and contents
 
   /// Power off and on again: only what survives is there, in new files.
   void crash(MemoryDisk& disk, CrashDice& dice);

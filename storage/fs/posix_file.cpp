@@ -11,12 +11,16 @@
 #include <unistd.h>
 #include <utility>
 
+#include "storage/errc.hpp"
+
 namespace sluice::storage {
 namespace {
 
 constexpr mode_t kFilePermissions = 0644;
 constexpr std::size_t kPartsPerCall = 64;  // of the IOV_MAX that pwritev takes; an append has a handful of parts
 static_assert(kPartsPerCall <= IOV_MAX);
+constexpr std::uint64_t kSampleBytes = 128U << 10;  // the kernel's usual window: what is read or dropped at a time
+constexpr std::uint64_t kReadAheadStepBytes = 128U << 10;  // a device may cap each request for more at this much
 
 class PosixMapping final : public Mapping {
  public:
@@ -32,7 +36,22 @@ class PosixMapping final : public Mapping {
     return {};
   }
 
+  bool is_cached(std::size_t bytes) const noexcept override {
+    const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    std::array<unsigned char, kPagesPerLook> pages;
+    const auto size = std::min(bytes, size_);
+    for (std::size_t at = 0; at < size; at += pages.size() * page_bytes) {
+      const auto part = std::min(size - at, pages.size() * page_bytes);
+      if (::mincore(static_cast<std::byte*>(address_) + at, part, pages.data()) != 0) return false;
+      const auto end = pages.begin() + static_cast<std::ptrdiff_t>((part + page_bytes - 1) / page_bytes);
+      if (!std::all_of(pages.begin(), end, [](unsigned char page) { return (page & 1) != 0; })) return false;
+    }
+    return true;
+  }
+
  private:
+  static constexpr std::size_t kPagesPerLook = 512;
+
   void* address_;
   std::size_t size_;
 };
@@ -106,6 +125,40 @@ Result<std::size_t> PosixFile::read_at(std::uint64_t position, MutableBytes into
   return total;
 }
 
+// Of a kernel or file system that does not know the flag nothing is known: the caller then lets others wait.
+Result<std::size_t> PosixFile::read_cached_at(std::uint64_t position, MutableBytes into) const {
+  std::size_t total = 0;
+  while (total < into.size()) {
+    const auto rest = into.subspan(total);
+    const iovec part{rest.data(), rest.size()};
+    const auto count = ::preadv2(descriptor_.get(), &part, 1, static_cast<off_t>(position + total), RWF_NOWAIT);
+    if (count == 0) break;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS) return Errc::not_cached;
+      return last_system_error();
+    }
+    total += static_cast<std::size_t>(count);
+  }
+  return total;
+}
+
+bool PosixFile::is_cached(std::uint64_t position, std::uint64_t size) const noexcept {
+  std::byte sample;
+  const auto holds = [&](std::uint64_t at) { return read_cached_at(at, {&sample, 1}).has_value(); };
+  for (std::uint64_t at = 0; at + 1 < size; at += kSampleBytes) {
+    if (!holds(position + at)) return false;
+  }
+  return size == 0 || holds(position + size - 1);
+}
+
+void PosixFile::read_ahead(std::uint64_t position, std::uint64_t size) const noexcept {
+  for (std::uint64_t at = 0; at < size; at += kReadAheadStepBytes) {
+    const auto bytes = std::min(size - at, kReadAheadStepBytes);
+    if (::readahead(descriptor_.get(), static_cast<off64_t>(position + at), bytes) != 0) return;
+  }
+}
+
 Result<> PosixFile::write_at(std::uint64_t position, std::span<const ByteView> parts) {
   std::array<iovec, kPartsPerCall> vectors;
   PartsCursor cursor{parts};
@@ -158,6 +211,9 @@ Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t size, Access acces
   const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
   void* address = ::mmap(nullptr, size, protection, MAP_SHARED, descriptor_.get(), 0);
   if (address == MAP_FAILED) return last_system_error();
+  // What is written through a mapping is an index: a store to its end, a bisection. Reading around each fault, as far
+  // as the device's read-ahead goes, would fill the page cache with what nobody asked for. A refusal costs time only.
+  if (access == Access::read_write) static_cast<void>(::madvise(address, size, MADV_RANDOM));
   return std::unique_ptr<Mapping>{std::make_unique<PosixMapping>(address, size)};
 }
 

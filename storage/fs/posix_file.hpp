@@ -40,6 +40,9 @@ class PosixFile final : public File {
   Result<> reserve(std::uint64_t size) override;
   Result<> sync_data() override;
   Result<std::unique_ptr<Mapping>> map(std::uint64_t size, Access access) override;
+  Result<std::size_t> read_cached_at(std::uint64_t position, MutableBytes into) const override;
+  bool is_cached(std::uint64_t position, std::uint64_t size) const noexcept override;
+  void read_ahead(std::uint64_t position, std::uint64_t size) const noexcept override;
   int descriptor() const noexcept override { return descriptor_.get(); }
 
  private:

@@ -18,24 +18,27 @@ IndexFile::IndexFile(FileSystem& fs, std::string path, std::uint32_t entry_bytes
     : fs_(fs), path_(std::move(path)), entry_bytes_(entry_bytes) {}
 
 Result<> IndexFile::load() {
-  unload();
+  if (!parked_) unload();
   const auto exists = fs_.exists(path_);
   if (!exists) return exists.error();
-  if (!*exists) return {};
+  if (!*exists) return parked_ && count() > 0 ? Result<>{Errc::corrupt_index} : Result<>{};
   auto file = fs_.open(path_, OpenMode::existing);
   if (!file) return file.error();
   const auto size = (*file)->size();
   if (!size) return size.error();
-  if (*size % entry_bytes_ != 0) return Errc::corrupt_index;
+  if (*size % entry_bytes_ != 0 && !parked_) return Errc::corrupt_index;
+  const auto entries = parked_ ? count() : static_cast<std::uint32_t>(*size / entry_bytes_);
+  const auto bytes = std::uint64_t{entries} * entry_bytes_;
+  if (bytes > *size) return Errc::corrupt_index;
   file_ = std::move(*file);
-  if (*size > 0) {
-    if (const auto mapped = map(*size); !mapped) {
-      unload();
+  if (bytes > 0) {
+    if (const auto mapped = map(bytes); !mapped) {
+      close();
       return mapped.error();
     }
   }
-  reserved_bytes_ = 0;
-  count_.store(static_cast<std::uint32_t>(*size / entry_bytes_), std::memory_order_release);
+  parked_ = false;
+  count_.store(entries, std::memory_order_release);
   return {};
 }
 
@@ -68,6 +71,7 @@ Result<> IndexFile::map(std::uint64_t bytes) {
   if (!mapping) return mapping.error();
   mappings_.push_back(std::move(*mapping));
   mapped_bytes_ = bytes;
+  current_.store(mappings_.back().get(), std::memory_order_release);
   data_.store(mappings_.back()->bytes().data(), std::memory_order_release);
   return {};
 }
@@ -100,8 +104,22 @@ Result<> IndexFile::sync() {
   return file_->sync_data();  // takes what was stored through the mapping too
 }
 
+// A file that can't be cut is only longer than it should be, which the next opening of the log finds.
+void IndexFile::park() noexcept {
+  const auto bytes = std::uint64_t{count()} * entry_bytes_;
+  if (file_ && mapped_bytes_ != bytes) static_cast<void>(file_->truncate(bytes));
+  close();
+  parked_ = true;
+}
+
 void IndexFile::unload() noexcept {
+  close();
+  parked_ = false;
   count_.store(0, std::memory_order_release);
+}
+
+void IndexFile::close() noexcept {
+  current_.store(nullptr, std::memory_order_release);
   data_.store(nullptr, std::memory_order_release);
   mappings_.clear();
   mapped_bytes_ = 0;
@@ -109,6 +127,18 @@ void IndexFile::unload() noexcept {
   file_.reset();
 }
 
+bool IndexFile::is_cached() const noexcept {
+  const auto* mapping = current_.load(std::memory_order_acquire);
+  return mapping == nullptr || mapping->is_cached(std::size_t{count()} * entry_bytes_);
+}
+
 Result<> IndexFile::remove() { return fs_.remove(path_); }
+
+Result<> IndexFile::rename_to(std::string path) {
+  const auto renamed = fs_.rename(path_, path);
+  if (!renamed && renamed.error() != std::errc::no_such_file_or_directory) return renamed.error();
+  path_ = std::move(path);
+  return {};
+}
 
 }  // namespace sluice::storage

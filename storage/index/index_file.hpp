@@ -15,16 +15,18 @@ namespace sluice::storage {
 ///
 /// While written, the file is extended (sparse) to its full capacity and entries are plain stores into the mapping.
 /// Blocks are reserved before a store, since a store into a hole of a full disk raises SIGBUS. `trim` cuts the file to
-/// its entries. An idle log pays nothing: file, descriptor and mapping come with the first entry, or the first use.
+/// its entries. An idle log pays nothing: file, descriptor and mapping come with the first entry or the first use, and
+/// go with `park`.
 ///
-/// Threading: one writer (load, ensure_room, append, keep, trim, sync, unload); any number of readers of `count` and
-/// `entry`, which see entries below the published count. A replaced mapping lives as long as this does.
+/// Threading: one writer (load, ensure_room, append, keep, trim, sync); any number of readers of `count` and `entry`,
+/// which see entries below the published count. A replaced mapping lives until park or unload, which exclude both.
 class IndexFile {
  public:
   IndexFile(FileSystem& fs, std::string path, std::uint32_t entry_bytes);
 
-  /// Maps the file as it is; its size / entry size is the count. Without a file it is empty, and !is_present().
-  /// Errors: corrupt_index when the size is not a multiple of the entry size.
+  /// Maps the file as it is; its size / entry size is the count, after `park` the count from before. Without a file it
+  /// is empty, and !is_present().
+  /// Errors: corrupt_index when the size is not a multiple of the entry size, or smaller than when it was parked.
   Result<> load();
 
   bool is_present() const noexcept { return file_ != nullptr; }
@@ -42,20 +44,27 @@ class IndexFile {
   Result<> trim();
   Result<> sync();
 
-  /// Forgets file and mapping; only while nobody reads. `load` brings them back.
+  /// Cuts the file to its entries and closes it; the count stays. `load` brings the rest back.
+  void park() noexcept;
+  /// Forgets everything.
   void unload() noexcept;
   Result<> remove();
+  /// Fine if there is no file.
+  Result<> rename_to(std::string path);
 
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
   /// Pre: `index` < a count() read before.
   const std::byte* entry(std::uint32_t index) const noexcept {
     return data_.load(std::memory_order_acquire) + std::size_t{index} * entry_bytes_;
   }
+  /// Whether looking at any entry waits for no disk. Pre: loaded.
+  bool is_cached() const noexcept;
   const std::string& path() const noexcept { return path_; }
 
  private:
   Result<> open_for_writing(std::uint32_t capacity_bytes);
   Result<> map(std::uint64_t bytes);
+  void close() noexcept;
 
   FileSystem& fs_;
   std::string path_;
@@ -64,6 +73,8 @@ class IndexFile {
   std::vector<std::unique_ptr<Mapping>> mappings_;  // the last is current
   std::uint64_t mapped_bytes_ = 0;
   std::uint64_t reserved_bytes_ = 0;
+  bool parked_ = false;
+  std::atomic<const Mapping*> current_{nullptr};  // the last of mappings_, for readers
   std::atomic<std::byte*> data_{nullptr};
   std::atomic<std::uint32_t> count_{0};
 };

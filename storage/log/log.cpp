@@ -21,7 +21,14 @@ void Log::set_options(const LogOptions& options) {
 Result<> Log::begin_leader_epoch(LeaderEpoch leader_epoch) {
   const std::lock_guard lock{state_->append_mutex};
   if (is_offline()) return Errc::log_offline;
-  return state_->epochs.assign(leader_epoch, log_end_offset());
+  if (size_bytes() > 0) return state_->epochs.assign(leader_epoch, log_end_offset());
+  state_->epochs.note(leader_epoch, log_end_offset());
+  return {};
+}
+
+std::string Log::directory() const {
+  const std::lock_guard lock{state_->directory_mutex};
+  return directory_;
 }
 
 LeaderEpoch Log::latest_leader_epoch() const { return state_->epochs.latest(); }
@@ -41,7 +48,8 @@ std::optional<Offset> Log::first_open_transaction() const {
 
 std::uint64_t Log::size_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& segment : *state_->segments.list()) bytes += segment->size();
+  const auto list = state_->segments.list();  // keeps the segments while they are looked at
+  for (const auto& segment : *list) bytes += segment->size();
   return bytes;
 }
 
@@ -49,11 +57,13 @@ std::size_t Log::segment_count() const { return state_->segments.list()->size();
 
 Result<std::vector<SegmentSummary>> Log::segments() const {
   std::vector<SegmentSummary> summaries;
-  for (const auto& segment : *state_->segments.list()) {
+  const auto list = state_->segments.list();  // keeps the segments while they are looked at
+  for (const auto& segment : *list) {
     const auto largest = segment->largest_timestamp();
     if (!largest) return largest.error();
     const auto end = segment->end();
-    summaries.push_back({segment->base_offset(), end.next_offset, end.size, largest->timestamp});
+    const auto timestamp = largest->timestamp == kNoTimestamp ? segment->created() : largest->timestamp;
+    summaries.push_back({segment->base_offset(), end.next_offset, end.size, timestamp});
   }
   return summaries;
 }

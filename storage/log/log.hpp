@@ -68,6 +68,7 @@ struct ScrubStep {
 struct RecoveryProgress {
   std::atomic<std::uint64_t> bytes_left{0};  ///< to scan, of the logs that are being opened
   std::atomic<std::uint64_t> logs_done{0};
+  std::atomic<std::uint64_t> logs_total{0};
 };
 
 struct LogOpening {
@@ -167,9 +168,7 @@ class Log {
   Offset log_end_offset() const noexcept { return Offset{log_end_offset_.load(std::memory_order_acquire)}; }
   Offset synced_end_offset() const noexcept { return Offset{synced_end_offset_.load(std::memory_order_acquire)}; }
   /// An earlier write or sync failed, here or anywhere on its disk.
-  bool is_offline() const noexcept {
-    return offline_.load(std::memory_order_acquire) || is_directory_offline();
-  }
+  bool is_offline() const noexcept { return offline_.load(std::memory_order_acquire) || is_directory_offline(); }
   bool is_directory_offline() const noexcept {
     const auto* health = health_.load(std::memory_order_acquire);
     return health != nullptr && health->has_failed();

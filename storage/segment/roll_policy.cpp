@@ -10,7 +10,8 @@ namespace {
 std::chrono::milliseconds lifetime(const Segment& segment, const LogOptions& options) {
   const auto jitter_max = std::min(options.segment_jitter_ms, options.segment_ms);
   if (jitter_max.count() <= 0) return options.segment_ms;
-  const auto spread = std::hash<std::string>{}(segment.file()->path());
+  const auto spread =
+      std::hash<std::string>{}(segment.directory()) + static_cast<std::size_t>(segment.base_offset().value());
   return options.segment_ms - std::chrono::milliseconds{spread % static_cast<std::size_t>(jitter_max.count())};
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,31 +10,30 @@
 
 namespace sluice::storage {
 
-/// One `.log` file, opened on first use. Slices share it, so that it stays readable past its deletion.
+/// One `.log` file, opened on first use and closed when it gets cold. Whoever has opened it keeps it readable, past
+/// its closing and its deletion.
 ///
 /// Threading: any number of readers beside one writer.
 class SegmentFile {
  public:
   SegmentFile(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
 
-  /// Opens the file if it is not open yet. The pointer lasts as long as this does.
-  Result<File*> open() const;
+  Result<std::shared_ptr<File>> open() const;
 
-  /// All of `into`, or corrupt_batch when the file ends before.
-  Result<> read(std::uint64_t position, MutableBytes into) const;
+  /// All of `into`, or corrupt_batch when the file ends before. Errors: not_cached, in that mode.
+  Result<> read(std::uint64_t position, MutableBytes into, ReadMode mode = ReadMode::may_wait) const;
+  bool is_open() const noexcept;
 
-  /// -1 unless open and backed by a descriptor.
-  int descriptor() const noexcept;
-
-  void close() noexcept;  ///< only while nobody reads
-  const std::string& path() const noexcept { return path_; }
+  void close() noexcept;
+  /// Those who open it later find it under its new name.
+  Result<> rename_to(std::string path);
+  std::string path() const;
 
  private:
   FileSystem& fs_;
+  mutable std::mutex mutex_;  // of both below
   std::string path_;
-  mutable std::mutex mutex_;  // guards opening
-  mutable std::unique_ptr<File> file_;
-  mutable std::atomic<File*> opened_{nullptr};
+  mutable std::shared_ptr<File> file_;
 };
 
 }  // namespace sluice::storage
