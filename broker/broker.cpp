@@ -1,6 +1,7 @@
 #include "broker/broker.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <spdlog/spdlog.h>
 #include <thread>
 
@@ -10,15 +11,21 @@
 #include "broker/controller/local_controller_driver.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/metadata_log_driver.hpp"
+#include "broker/directory_watch.hpp"
 #include "broker/fetch/fetch_session.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
 #include "broker/housekeeping.hpp"
+#include "broker/integrity/damage_report.hpp"
+#include "broker/integrity/recovery_watch.hpp"
+#include "broker/integrity/scrubber.hpp"
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/metrics/exposition.hpp"
 #include "broker/metrics/process_metrics.hpp"
 #include "broker/producer_ids.hpp"
 #include "broker/replication/log_syncer.hpp"
+#include "broker/replication/log_upkeep.hpp"
 #include "broker/replication/partition_table.hpp"
+#include "broker/replication/replica_mover.hpp"
 #include "broker/run_all.hpp"
 #include "broker/server/blocking_pool.hpp"
 #include "broker/server/server.hpp"
@@ -51,16 +58,18 @@ std::vector<metrics::NumberName> error_names() {
 void tell_of_recovery(const std::vector<storage::LogManager::Recovered>& recovered, bool clean_shutdown) {
   std::uint64_t scanned = 0;
   std::uint64_t cut = 0;
+  std::uint64_t damaged = 0;
   for (const auto& found : recovered) {
     scanned += found.report.bytes_scanned;
     cut += found.report.tail_bytes_cut;
+    damaged += found.report.damage.size();
     if (found.error) spdlog::error("partition={} not opened: {}", found.partition.to_string(), found.error.message());
     if (found.report.tail_bytes_cut > 0) {
       spdlog::warn("partition={} torn_tail_bytes_cut={}", found.partition.to_string(), found.report.tail_bytes_cut);
     }
   }
-  spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={}", recovered.size(),
-               clean_shutdown, scanned, cut);
+  spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={} damaged_ranges={}",
+               recovered.size(), clean_shutdown, scanned, cut, damaged);
 }
 
 }  // namespace
@@ -72,9 +81,12 @@ struct Broker::Parts {
         settings(loaded.settings),
         metrics(std::make_shared<metrics::BrokerMetrics>(api_names(), error_names(), SLUICE_VERSION)),
         server(settings),
-        metadata_pool(1, "sluice-metadata") {}
+        metadata_pool(1, "sluice-metadata"),
+        background_pool(static_cast<unsigned>(settings.background_threads), "sluice-bg") {}
 
   bool open_data_directories();
+  void watch_directories();
+  std::size_t drop_failed_directories();
   bool open_metadata();
   bool open_logs();
   bool open_admin();
@@ -93,16 +105,23 @@ struct Broker::Parts {
   std::unique_ptr<storage::LogManager> logs;
   std::unique_ptr<replication::LogSyncer> syncer;
   std::unique_ptr<replication::PartitionTable> partitions;
+  std::unique_ptr<replication::ReplicaMover> mover;
   std::unique_ptr<controller::LocalControllerDriver> controller;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<fetch::FetchSessionCache> fetch_sessions;
   std::unique_ptr<Services> services;
   Server server;
   BlockingPool metadata_pool;
+  BlockingPool background_pool;
+  std::unique_ptr<DirectoryWatch> directory_watch;
+  std::unique_ptr<integrity::Scrubber> scrubber;
+  std::mutex metadata_pool_mutex;  // of the flag below
+  bool metadata_pool_finished = false;
   std::unique_ptr<group::GroupCoordinatorDriver> groups;
   std::unique_ptr<ThreadPulse> pulse;
   std::unique_ptr<admin::AdminServer> admin_server;
   Housekeeping housekeeping;
+  std::atomic<bool> metadata_applied{false};
   bool logs_opened = false;  // else they must not be marked as closed cleanly
   bool started = false;
   bool stopped = false;
@@ -116,7 +135,29 @@ bool Broker::Parts::open_data_directories() {
     return false;
   }
   logs = std::move(*opened);
-  return true;
+  integrity::report_damage(*logs, *metrics);
+  watch_directories();
+  // The metadata log is in the first one.
+  return !logs->spaces().front().offline;
+}
+
+// What fails before the partitions are there is found when they are.
+std::size_t Broker::Parts::drop_failed_directories() {
+  return metadata_applied.load() ? partitions->drop_failed_directories() : 0;
+}
+
+void Broker::Parts::watch_directories() {
+  const auto drop_failed = [this] {
+    const std::lock_guard lock{metadata_pool_mutex};
+    if (metadata_pool_finished) return;
+    metadata_pool.post([this] {
+      if (const auto dropped = drop_failed_directories(); dropped > 0) {
+        spdlog::error("partitions={} are not served any more", dropped);
+      }
+    });
+  };
+  directory_watch = std::make_unique<DirectoryWatch>(
+      *logs, *metrics, settings.disk_reserve_bytes, DirectoryWatch::Listeners{.on_failure = drop_failed, .on_full = {}});
 }
 
 controller::BrokerImage Broker::Parts::registration() const {
@@ -135,7 +176,7 @@ controller::BrokerImage Broker::Parts::registration() const {
 
 bool Broker::Parts::open_metadata() {
   auto opened = controller::LocalControllerDriver::open(
-      storage::posix_file_system(),
+      logs->file_system(),
       {.directory = storage::join_path(settings.log_dirs.front(), controller::kMetadataLogDirectory),
        .cluster_id = logs->cluster_id(),
        .self = registration(),
@@ -160,12 +201,19 @@ bool Broker::Parts::open_logs() {
     return partitions->log_options(config::resolve(*config, topic->configs));
   };
   const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir) * settings.log_dirs.size();
-  const auto recovered =
-      logs->load_all(options_for, wall_clock_now(), [&](auto jobs) { run_all(std::move(jobs), threads); });
+  const auto topic_id_of = [&](const TopicPartition& name) {
+    const auto* topic = image->find_topic(name.topic);
+    return topic == nullptr ? Uuid{} : topic->id;
+  };
+  std::optional<integrity::RecoveryWatch> watch{std::in_place, logs->progress()};
+  const auto recovered = logs->load_all(
+      options_for, wall_clock_now(), [&](auto jobs) { run_all(std::move(jobs), threads); }, topic_id_of);
+  watch.reset();
   if (!recovered) {
     spdlog::critical("can't read log.dirs, or a checkpoint in them: {}", recovered.error().message());
     return false;
   }
+  if (logs->spaces().front().offline) return false;  // with the metadata
   logs_opened = true;
   tell_of_recovery(*recovered, logs->clean_shutdown_found());
   groups.reset(new group::GroupCoordinatorDriver{{.settings = settings,
@@ -209,23 +257,24 @@ bool Broker::Parts::open_admin() {
 
 void Broker::Parts::start_housekeeping() {
   housekeeping.every(settings.log_flush_offset_checkpoint_interval_ms, [this] {
-    if (const auto done = logs->checkpoint(partitions->high_watermarks()); !done) {
+    if (const auto done = logs->checkpoint(partitions->high_watermark_lookup()); !done) {
       spdlog::error("checkpoints can't be written: {}", done.error().message());
     }
   });
   housekeeping.every(std::chrono::seconds{1}, [this, delay = config::resolve(*config, {}).file_delete_delay_ms] {
+    directory_watch->look();
     logs->remove_retired(wall_clock_now(), delay);
   });
-  housekeeping.every(std::chrono::seconds{10}, [this] {
-    const auto now = wall_clock_now();
-    partitions->for_each([&](const auto& partition) {
-      if (const auto rolled = partition->log().roll_if_due(now); !rolled) {
-        spdlog::error("partition={} can't roll: {}", partition->name().to_string(), rolled.error().message());
-      }
-    });
-  });
+  housekeeping.every(settings.log_retention_check_interval_ms,
+                     [this] { replication::run_log_upkeep(*partitions, wall_clock_now(), *metrics); });
   housekeeping.every(settings.groups.offsets_retention_check_interval, [this] { groups->forget_expired(); });
   housekeeping.start();
+  scrubber = std::make_unique<integrity::Scrubber>(
+      *logs,
+      integrity::ScrubOptions{.bytes_per_second = settings.scrub_bytes_per_second,
+                              .interval = settings.scrub_interval_ms},
+      *metrics, wall_clock_now);
+  scrubber->start();
 }
 
 void Broker::Parts::stop() {
@@ -233,6 +282,7 @@ void Broker::Parts::stop() {
   stopped = true;
   readiness.set_not_ready("stopping");
   housekeeping.stop();
+  if (scrubber) scrubber->stop();
   if (started) {
     services->stopping.store(true);
     groups->stop();
@@ -241,17 +291,22 @@ void Broker::Parts::stop() {
     pulse->stop();
   }
   server.stop_threads();
+  {
+    const std::lock_guard lock{metadata_pool_mutex};
+    metadata_pool_finished = true;
+  }
   metadata_pool.finish();
+  background_pool.finish();
   if (controller) {
     if (const auto closed = controller->close(); !closed) {
       spdlog::error("the metadata log did not close: {}", closed.error().message());
     }
   }
+  if (mover) mover->stop();
   if (logs_opened) {
-    const auto high_watermarks = partitions->high_watermarks();
     const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir);
     syncer->stop();
-    const auto closed = logs->close(high_watermarks, [&](auto jobs) { run_all(std::move(jobs), threads); });
+    const auto closed = logs->close(partitions->high_watermark_lookup(), [&](auto jobs) { run_all(std::move(jobs), threads); });
     if (!closed)
       spdlog::error("no clean shutdown, logs will be checked at the next start: {}", closed.error().message());
   }
@@ -268,6 +323,9 @@ bool Broker::start() {
   if (!parts.server.open_listeners()) return false;
   if (!parts.open_metadata()) return false;
   if (!parts.open_logs()) return false;
+  parts.partitions->drop_failed_directories();
+  parts.mover = std::make_unique<replication::ReplicaMover>(*parts.logs, parts.settings.replica_move_bytes_per_second);
+  parts.metadata_applied.store(true);
   parts.producer_ids = std::make_unique<ProducerIds>(*parts.controller, parts.settings.node_id);
   parts.fetch_sessions = std::make_unique<fetch::FetchSessionCache>(
       static_cast<std::size_t>(parts.settings.max_incremental_fetch_session_cache_slots));
@@ -276,14 +334,17 @@ bool Broker::start() {
                                     .controller = *parts.controller,
                                     .images = *parts.controller,
                                     .partitions = *parts.partitions,
+                                    .mover = *parts.mover,
                                     .fetch_sessions = *parts.fetch_sessions,
                                     .groups = *parts.groups,
                                     .producer_ids = *parts.producer_ids,
-                                    .metrics = *parts.metrics});
+                                    .metrics = *parts.metrics,
+                                    .background = parts.background_pool});
   if (!parts.open_admin()) return false;
   parts.server.start(*parts.services);
   parts.pulse = std::make_unique<ThreadPulse>(parts.server.threads(), parts.liveness, parts.metrics->event_loop_lag);
   parts.start_housekeeping();
+  parts.mover->start();
   parts.started = true;
   parts.readiness.set_ready();
   return true;

@@ -15,6 +15,7 @@ class ImageSource;
 }  // namespace controller
 namespace replication {
 class PartitionTable;
+class ReplicaMover;
 }
 namespace fetch {
 class FetchSessionCache;
@@ -35,6 +36,7 @@ struct Services {
   controller::Controller& controller;       ///< changes metadata, answers when the change is durable and applied
   controller::ImageSource& images;          ///< the newest metadata image; a request takes one and uses it to the end
   replication::PartitionTable& partitions;  ///< this broker's replicas
+  replication::ReplicaMover& mover;         ///< between data directories
   fetch::FetchSessionCache& fetch_sessions;
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;

@@ -237,6 +237,7 @@ void read_requests(BrokerSettings& settings, const Reader& reader) {
   }
   settings.request_memory_bytes = reader.integer("sluice.request.memory.bytes");
   settings.fetch_max_bytes = reader.small("fetch.max.bytes");
+  settings.cold_read_ahead = reader.flag("sluice.cold.read.ahead");
   settings.max_incremental_fetch_session_cache_slots = reader.small("max.incremental.fetch.session.cache.slots");
   settings.max_request_partition_size_limit = reader.small("max.request.partition.size.limit");
   settings.shutdown_timeout_ms = reader.duration("sluice.shutdown.timeout.ms");
@@ -290,6 +291,12 @@ BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<Conf
   read_inter_broker_listener(settings, reader);
   read_admin_listener(settings, reader);
   read_log_dirs(settings, reader);
+  settings.replica_move_bytes_per_second = reader.limit("replica.alter.log.dirs.io.max.bytes.per.second");
+  settings.scrub_bytes_per_second = static_cast<std::uint64_t>(reader.integer("sluice.scrub.bytes.per.second"));
+  settings.scrub_interval_ms = reader.duration("sluice.scrub.interval.ms");
+  if (const auto reserve = reader.limit("sluice.disk.reserve.bytes")) {
+    settings.disk_reserve_bytes = static_cast<std::uint64_t>(*reserve);
+  }
   read_threads(settings, reader);
   read_connections(settings, reader);
   read_requests(settings, reader);

@@ -36,11 +36,15 @@ struct BrokerSettings {
   std::string inter_broker_listener_name;                ///< one of `listeners`
   std::optional<AdminListener> admin_listener;           ///< health, metrics, console; nullopt: off
   std::vector<std::string> log_dirs;                     ///< absolute or as given; at least one
+  std::optional<std::int64_t> replica_move_bytes_per_second;
+  std::uint64_t scrub_bytes_per_second = 0;  ///< 0: off
+  std::chrono::milliseconds scrub_interval_ms{0};
+  std::optional<std::uint64_t> disk_reserve_bytes;       ///< of each of their disks; nullopt: a share of it
 
   // Threads.
   int num_network_threads = 1;
   int background_threads = 10;
-  int sync_threads = 4;
+  int sync_threads = 64;
   int num_recovery_threads_per_data_dir = 2;
 
   // Connections and requests.
@@ -56,6 +60,7 @@ struct BrokerSettings {
   std::optional<std::int64_t> queued_max_request_bytes;  ///< nullopt: only the memory budget below limits
   std::int64_t request_memory_bytes = 256LL << 20;       ///< budget of requests being read or handled
   std::int32_t fetch_max_bytes = 57671680;               ///< of one Fetch response
+  bool cold_read_ahead = true;                           ///< else an io thread waits for the disk itself
   int max_incremental_fetch_session_cache_slots = 1000;
   int max_request_partition_size_limit = 2000;  ///< partitions in one DescribeTopicPartitions response
   std::chrono::milliseconds shutdown_timeout_ms = std::chrono::seconds{30};

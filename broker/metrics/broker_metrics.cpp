@@ -111,14 +111,36 @@ std::vector<prometheus::MetricFamily> BrokerMetrics::Collect() const {
                 request_memory_bytes);
   collect_counter(families, "sluice_produced_bytes_total", "Bytes of record batches appended for producers.",
                   produced_bytes_total);
+  collect_counter(families, "sluice_retention_deleted_bytes_total", "Bytes of segments deleted by age or size.",
+                  retention_deleted_bytes_total);
   collect_counter(families, "sluice_fetched_bytes_total", "Bytes of record batches sent to consumers.",
                   fetched_bytes_total);
   collect_histogram(families, "sluice_log_sync_latency_seconds", "Time a sync of a log to disk took.",
                     log_sync_latency);
   collect_histogram(families, "sluice_event_loop_lag_seconds", "How late a timer of an io thread fired.",
                     event_loop_lag);
+  collect_counter(families, "sluice_cold_reads_total", "Fetches that were read by a background thread.",
+                  cold_reads_total);
+  collect_counter(families, "sluice_cold_read_bytes_total", "Bytes of records brought into memory for such fetches.",
+                  cold_read_bytes_total);
+  collect_histogram(families, "sluice_cold_read_latency_seconds", "Time such a read took, its wait for a thread included.",
+                    cold_read_latency);
+  collect_counter(families, "sluice_log_damage_found_total", "Damaged ranges found in log files.",
+                  log_damage_found_total);
+  collect_gauge(families, "sluice_log_damaged_ranges", "Ranges of log files that can't be read.", log_damaged_ranges);
+  collect_gauge(families, "sluice_log_damaged_partitions", "Partitions with such a range.", log_damaged_partitions);
+  collect_counter(families, "sluice_scrubbed_bytes_total", "Bytes of sealed segments re-read from the disk and checked.",
+                  scrubbed_bytes_total);
+  PulledGauge last_pass;
+  last_pass.pull_from([this] { return static_cast<double>(scrub_last_pass_ms.load(std::memory_order_relaxed)) / 1000; });
+  collect_gauge(families, "sluice_scrub_last_pass_timestamp_seconds",
+                "When a scrub of all logs last ended, since 1970; 0 before the first.", last_pass);
   collect_gauge(families, "sluice_partitions", "Partitions that this broker holds a replica of.", partitions);
   collect_gauge(families, "sluice_log_size_bytes", "Bytes of all logs on disk.", log_size_bytes);
+  collect_gauge(families, "sluice_log_directories_offline", "Data directories that failed or could not be opened.",
+                log_directories_offline);
+  collect_gauge(families, "sluice_log_directories_full", "Data directories whose disk has no room for records.",
+                log_directories_full);
   return families;
 }
 

@@ -51,10 +51,21 @@ struct BrokerMetrics final : public prometheus::Collectable {
   PulledGauge request_memory_bytes;
   Counter produced_bytes_total;
   Counter fetched_bytes_total;
+  Counter retention_deleted_bytes_total;
   Histogram log_sync_latency;
   Histogram event_loop_lag;
+  Counter cold_reads_total;
+  Counter cold_read_bytes_total;
+  Histogram cold_read_latency;  ///< from the look that found records missing in memory to the end of reading them
+  Counter log_damage_found_total;        ///< ranges of a log's file, each once
+  PulledGauge log_damaged_ranges;
+  PulledGauge log_damaged_partitions;
+  Counter scrubbed_bytes_total;
+  std::atomic<std::int64_t> scrub_last_pass_ms{0};  ///< when a scrub of all logs last ended, since 1970; 0: never
   PulledGauge partitions;
   PulledGauge log_size_bytes;
+  PulledGauge log_directories_offline;
+  PulledGauge log_directories_full;  ///< no room for records
 
  private:
   static constexpr std::int16_t kLastApiKey = 94;

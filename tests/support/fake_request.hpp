@@ -100,6 +100,7 @@ struct FakeBroker {
                             .controller = controller,
                             .images = controller,
                             .partitions = unused<broker::replication::PartitionTable>(),
+                            .mover = unused<broker::replication::ReplicaMover>(),
                             .fetch_sessions = unused<broker::fetch::FetchSessionCache>(),
                             .groups = unused<broker::group::GroupCoordinatorDriver>(),
                             .producer_ids = unused<broker::ProducerIds>(),
