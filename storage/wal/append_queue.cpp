@@ -8,7 +8,7 @@ namespace {
 
 // An append takes one to a few microseconds: as long as some hundred pauses. A yield lets the one that appends run on,
 // if it lost its core.
-constexpr int kSpins = 200;
+constexpr int kSpins = 30;
 constexpr int kYields = 50;
 
 void pause() noexcept {
