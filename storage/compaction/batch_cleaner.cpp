@@ -20,8 +20,7 @@ std::optional<Timestamp> horizon_of(const record::BatchView& batch) noexcept {
 
 /// Appends `record` with its timestamp moved by `shift`: the deltas of a batch follow its base timestamp.
 void append_shifted(std::vector<std::byte>& out, const PlainRecord& record, std::int64_t shift) {
-  const auto delta =
-      zigzag_encode(record::timestamp_of(Timestamp{record.timestamp_delta}, shift).value());
+  const auto delta = zigzag_encode(record::timestamp_of(Timestamp{record.timestamp_delta}, shift).value());
   const auto body = 1 + varint_size(delta) + record.tail.size();
   const auto length = zigzag_encode(static_cast<std::int64_t>(body));
   const auto from = out.size();
@@ -36,8 +35,7 @@ void append_shifted(std::vector<std::byte>& out, const PlainRecord& record, std:
 
 Result<ByteView> BatchCleaner::clean(const record::BatchView& batch, bool keep_if_empty) {
   const auto horizon = horizon_of(batch);
-  const bool obsolete =
-      batch.is_control() ? transactions_.is_marker_obsolete(batch) : transactions_.is_aborted(batch);
+  const bool obsolete = batch.is_control() ? transactions_.is_marker_obsolete(batch) : transactions_.is_aborted(batch);
   const bool keep = keep_if_empty || is_last_of_producer(batch);
   if (batch.record_count() == 0) return keep ? batch.bytes() : ByteView{};
   if (!batch.is_control()) {
@@ -114,8 +112,8 @@ Result<> BatchCleaner::select(const record::BatchView& batch) {
 ByteView BatchCleaner::emptied(const record::BatchView& batch) {
   const auto header = batch.bytes().first(record::kBatchHeaderBytes);
   plain_.assign(header.begin(), header.end());
-  const auto attributes = static_cast<std::uint16_t>(
-      batch.attributes() & ~unsigned{attribute::kCompressionMask} & ~unsigned{attribute::kDeleteHorizon});
+  const auto attributes = static_cast<std::uint16_t>(batch.attributes() & ~unsigned{attribute::kCompressionMask} &
+                                                     ~unsigned{attribute::kDeleteHorizon});
   store_be(plain_.data() + at::kLength, record::kBatchLengthMin);
   store_be(plain_.data() + at::kAttributes, attributes);
   store_be(plain_.data() + at::kBaseTimestamp, kNoTimestamp.value());

@@ -44,8 +44,7 @@ Cleanable find_cleanable(const std::vector<CleanableSegment>& sealed, const LogB
     if (segment.next_offset > bounds.stable_end || too_young) break;
     found.end = segment.next_offset;
     (dirty ? found.cleanable_bytes : found.clean_bytes) += segment.size_bytes;
-    if (dirty && segment.first_timestamp > Timestamp{0})
-      earliest = std::min(earliest, segment.first_timestamp.value());
+    if (dirty && segment.first_timestamp > Timestamp{0}) earliest = std::min(earliest, segment.first_timestamp.value());
   }
   if (found.cleanable_bytes == 0) return found;
   found.overdue = rules.max_compaction_lag && is_past(Timestamp{earliest}, *rules.max_compaction_lag, now);
@@ -60,7 +59,8 @@ Result<Cleanable> survey(const Log& log, Offset stable_end, std::optional<Offset
   std::vector<CleanableSegment> sealed;
   for (const auto& segment : log.sealed_segments()) {
     const auto end = segment->end();
-    CleanableSegment found{.base_offset = segment->base_offset(), .next_offset = end.next_offset, .size_bytes = end.size};
+    CleanableSegment found{
+        .base_offset = segment->base_offset(), .next_offset = end.next_offset, .size_bytes = end.size};
     if (end.next_offset > first_dirty && rules.min_compaction_lag.count() > 0) {
       const auto largest = segment->largest_timestamp();
       if (!largest) return largest.error();

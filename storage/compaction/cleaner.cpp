@@ -167,8 +167,8 @@ Result<> Cleaner::Pass::rewrite() {
   }
   report_.segments_before = segments_.size();
   auto from = segments_.begin();
-  for (const auto count : group_segments(sizes, {options_.segment_bytes, options_.segment_index_bytes,
-                                                 options_.index_interval_bytes})) {
+  for (const auto count :
+       group_segments(sizes, {options_.segment_bytes, options_.segment_index_bytes, options_.index_interval_bytes})) {
     const auto until = from + static_cast<std::ptrdiff_t>(count);
     if (const auto cleaned = clean_group({from, until}, *filter); !cleaned) return cleaned.error();
     from = until;
@@ -245,8 +245,7 @@ Result<> Cleaner::Pass::copy_front(const Segment& segment, std::uint32_t bytes, 
 }
 
 Result<std::unique_ptr<CleanedSegment>> Cleaner::Pass::begin_output(Offset base_offset) {
-  return CleanedSegment::create(log_.file_system(), log_.directory(), base_offset, options_,
-                                request_.io_buffer_bytes);
+  return CleanedSegment::create(log_.file_system(), log_.directory(), base_offset, options_, request_.io_buffer_bytes);
 }
 
 // What is damaged must not decide what goes, nor be copied as if it were sound.

@@ -17,9 +17,7 @@ constexpr std::uint64_t kGrowth = 4;
 
 }  // namespace
 
-bool KeyOffsetMap::Slot::holds(const KeyHash& key) const noexcept {
-  return std::memcmp(hash, &key, sizeof hash) == 0;
-}
+bool KeyOffsetMap::Slot::holds(const KeyHash& key) const noexcept { return std::memcmp(hash, &key, sizeof hash) == 0; }
 
 KeyHash KeyOffsetMap::Slot::key() const noexcept {
   KeyHash key;

@@ -12,9 +12,9 @@ namespace sluice::storage {
 
 struct KeyOffsetMapOptions {
   std::size_t bytes_max = std::size_t{128} << 20;
-  double load_factor = 0.9;   ///< share of the slots that may be in use
-  Offset first_offset{0};     ///< of those that will be put
-  std::uint64_t keys_max = 0; ///< more are never put: keeps the map of a small log small
+  double load_factor = 0.9;    ///< share of the slots that may be in use
+  Offset first_offset{0};      ///< of those that will be put
+  std::uint64_t keys_max = 0;  ///< more are never put: keeps the map of a small log small
 };
 
 /// The last offset of each key, in bounded memory: open addressing over hashes of keys, 20 bytes a slot.
@@ -56,9 +56,7 @@ class KeyOffsetMap {
 
   static Slots allocate(std::uint64_t count);
   // Multiplication spreads the hash over any number of slots (Lemire, "Fast random integer generation in an interval").
-  std::uint64_t home(const KeyHash& hash) const noexcept {
-    return ((hash.high >> 32) * slot_count_) >> 32;
-  }
+  std::uint64_t home(const KeyHash& hash) const noexcept { return ((hash.high >> 32) * slot_count_) >> 32; }
   std::uint64_t find_slot(const KeyHash& hash) const noexcept;  // its own, or a free one
   std::uint64_t limit(std::uint64_t slots) const noexcept;
   bool grow();

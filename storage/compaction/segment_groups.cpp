@@ -10,9 +10,8 @@ namespace sluice::storage {
 std::vector<std::size_t> group_segments(const std::vector<CleanableSegment>& segments, const GroupLimits& limits) {
   // Entries come after more than the interval, and both indexes end together: the wider entries decide.
   const auto entries_max = std::max<std::uint64_t>(limits.index_bytes / TimeIndex::kEntryBytes, 2) - 1;
-  const auto indexable = limits.index_interval_bytes == 0
-                             ? limits.segment_bytes
-                             : entries_max * limits.index_interval_bytes;
+  const auto indexable =
+      limits.index_interval_bytes == 0 ? limits.segment_bytes : entries_max * limits.index_interval_bytes;
   const auto bytes_max = std::min(limits.segment_bytes, indexable);
   std::vector<std::size_t> groups;
   Offset base{0};

@@ -32,9 +32,7 @@ class SwapRecovery {
   std::vector<DirectoryEntry> entries_;
 };
 
-std::string joined(std::string_view suffix, std::string_view state) {
-  return std::string{suffix} + std::string{state};
-}
+std::string joined(std::string_view suffix, std::string_view state) { return std::string{suffix} + std::string{state}; }
 
 Result<> SwapRecovery::run() {
   auto listed = fs_.list(directory_);
@@ -87,8 +85,8 @@ Result<> SwapRecovery::finish(Offset base_offset) {
   const auto end_offset = reach(base_offset);
   if (!end_offset) return end_offset.error();
   // Without an old `.log` and with its own index in place, what bears the names of indexes are the new ones.
-  const bool begun = !is_there(base_offset, suffix::kLog) &&
-                     !is_there(base_offset, joined(suffix::kOffsetIndex, suffix::kSwap));
+  const bool begun =
+      !is_there(base_offset, suffix::kLog) && !is_there(base_offset, joined(suffix::kOffsetIndex, suffix::kSwap));
   for (const auto old : named(suffix::kLog)) {
     if (old < base_offset || old >= std::max(*end_offset, base_offset + 1)) continue;
     if (const auto removed = remove(old, suffix::kLog); !removed) return removed.error();

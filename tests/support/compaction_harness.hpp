@@ -41,8 +41,7 @@ inline std::vector<ReadRecord> records_of(const Bytes& bytes) {
       const auto record = stream.next();
       REQUIRE(record.has_value());
       if (!*record) break;
-      all.push_back({batch->base_offset() + (*record)->offset_delta, to_text((*record)->key),
-                     to_text((*record)->value),
+      all.push_back({batch->base_offset() + (*record)->offset_delta, to_text((*record)->key), to_text((*record)->value),
                      record::timestamp_of(batch->base_timestamp(), (*record)->timestamp_delta)});
     }
   }
@@ -60,8 +59,7 @@ struct CompactionHarness : LogHarness {
 
   Result<storage::CleanReport> try_clean(const storage::Cleaner::Throttle& throttle = {}) {
     const auto stable_end = log->last_stable_offset(log->log_end_offset());
-    const auto found =
-        storage::survey(*log, stable_end, checkpoint, {.min_cleanable_dirty_ratio = 0}, now);
+    const auto found = storage::survey(*log, stable_end, checkpoint, {.min_cleanable_dirty_ratio = 0}, now);
     if (!found) return found.error();
     auto request = settings;
     request.first_dirty = found->first_dirty;

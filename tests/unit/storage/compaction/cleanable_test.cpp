@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "storage/compaction/cleanable.hpp"
+
+#include <catch2/catch.hpp>
 
 namespace sluice::storage {
 namespace {

@@ -134,7 +134,10 @@ class Program {
     } else {
       ++next_producer_id_;
     }
-    write({.producer_id = id, .producer_epoch = ProducerEpoch{0}, .base_sequence = next_sequence(id), .transactional = true},
+    write({.producer_id = id,
+           .producer_epoch = ProducerEpoch{0},
+           .base_sequence = next_sequence(id),
+           .transactional = true},
           Fate::open);
   }
 

@@ -1,10 +1,10 @@
+#include "storage/compaction/key_offset_map.hpp"
+
 #include <array>
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
 #include <string>
-
-#include "storage/compaction/key_offset_map.hpp"
 
 namespace sluice::storage {
 namespace {

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/config/cleaner_settings.hpp"
+#include "broker/replication/io_budget.hpp"
+#include "broker/replication/partition.hpp"
+#include "protocol/base/topic_partition.hpp"
+#include "protocol/base/uuid.hpp"
+#include "storage/compaction/cleanable.hpp"
+#include "storage/compaction/cleaner.hpp"
+
+namespace sluice::broker::metrics {
+struct BrokerMetrics;
+}
+
+namespace sluice::broker::replication {
+
+class PartitionTable;
+
+/// Compacts the logs of the topics that ask for it, the overdue and the dirtiest first, and notes how far each is clean
+/// in the `cleaner-offset-checkpoint` of its data directory.
+///
+/// A log with a damaged batch is told of and left alone until the next start; after another error (a full disk) it is
+/// tried again after a while. Looks at compacted topics only, once in `backoff` where nothing is to be done.
+/// Threading: as many threads of its own as the settings say; a log is cleaned by one at a time.
+class LogCleaner {
+ public:
+  LogCleaner(const config::CleanerSettings& settings, const PartitionTable& partitions,
+             metrics::BrokerMetrics& metrics);
+  ~LogCleaner();  ///< as `stop`
+  LogCleaner(const LogCleaner&) = delete;
+  LogCleaner& operator=(const LogCleaner&) = delete;
+
+  void start();
+  void stop();  ///< ends passes halfway; idempotent
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Known {
+    Uuid topic_id;
+    std::optional<Offset> clean_until;  // nothing known: from the log start
+    bool busy = false;
+    bool damaged = false;
+    std::optional<Clock::time_point> retry_at;
+  };
+  struct Job {
+    std::shared_ptr<Partition> partition;
+    storage::Cleanable found;
+  };
+
+  void run();
+  std::optional<Job> next();
+  void look();
+  Known& known(const Partition& partition, const std::string& directory);
+  void read_checkpoint(const std::string& directory);
+  void write_checkpoint(const std::string& directory);
+  void clean(storage::Cleaner& cleaner, const Job& job);
+  void note_failure(const Partition& partition, Known& known, std::error_code error);
+  void expose_metrics();
+
+  const config::CleanerSettings settings_;
+  const PartitionTable& partitions_;
+  metrics::BrokerMetrics& metrics_;
+  IoBudget budget_;
+
+  std::mutex mutex_;  // of all below
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::deque<Job> queue_;
+  Clock::time_point look_at_{};
+  std::set<std::string> directories_;      // whose checkpoints were read
+  std::map<TopicPartition, Offset> read_;  // what they said, until the partition is met
+  std::map<TopicPartition, Known> known_;
+  std::map<TopicPartition, std::string> directory_of_;
+  std::uint64_t backlog_bytes_ = 0;
+  std::size_t backlog_partitions_ = 0;
+  std::optional<double> last_ratio_;
+  std::optional<Clock::time_point> last_end_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sluice::broker::replication
