@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "storage/data_directory/ballast.hpp"
 #include "storage/log_manager_state.hpp"
 
 // The data directories while they are in use: their failures, their space.
@@ -46,6 +47,7 @@ bool LogManager::look_at_space(std::optional<std::uint64_t> reserve) {
     const bool was_full = known.is_full();
     known.look(*space);
     changed = changed || known.is_full() != was_full;
+    if (!known.is_full()) keep_ballast(state_->fs, health->path(), *space, known);
   }
   return changed;
 }

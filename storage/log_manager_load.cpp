@@ -4,6 +4,7 @@
 
 #include "storage/checkpoint/copy_generation.hpp"
 #include "storage/checkpoint/partition_metadata.hpp"
+#include "storage/data_directory/ballast.hpp"
 #include "storage/data_directory/known_directories.hpp"
 #include "storage/log_manager_state.hpp"
 
@@ -46,6 +47,7 @@ Result<std::unique_ptr<LogManager>> LogManager::open(FileSystem& fs, std::vector
       state->healths[i]->fail(opened.error());
       failure = opened.error();
     }
+    if (opened) drop_ballast_if_needed(state->fs, directories[i]);
     state->directories.push_back(opened ? std::move(*opened) : DataDirectory::unusable(state->fs, directories[i]));
   }
   auto cluster_id = agree_on_cluster(state->directories, owner);

@@ -8,6 +8,7 @@
 #include "broker/api/handler.hpp"
 #include "broker/replication/partition_table.hpp"
 #include "broker/services.hpp"
+#include "storage/log/log_move.hpp"
 
 namespace sluice::broker::api {
 namespace {
@@ -59,6 +60,15 @@ void handle<protocol::DescribeLogDirs>(DescribeLogDirsRequest& request, RequestC
         to.partition_size = static_cast<std::int64_t>(log->size_bytes());
         to.offset_lag = offset_lag(partitions, name, *log);
       });
+
+  for (const auto& moving : partitions.logs().moves()) {
+    if (!selection.contains(moving.partition)) continue;
+    auto& to = found[moving.directory][moving.partition.topic].emplace_back();
+    to.partition_index = moving.partition.partition;
+    to.partition_size = static_cast<std::int64_t>(moving.move->bytes_copied());
+    to.offset_lag = std::max<std::int64_t>(0, moving.log->log_end_offset() - moving.move->copied_end());
+    to.is_future_key = true;
+  }
 
   DescribeLogDirsResponse response;
   for (const auto& space : partitions.logs().spaces()) {

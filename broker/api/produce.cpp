@@ -81,6 +81,10 @@ class ProduceCall {
     if (controller::is_internal_topic(partition->name().topic) && context_.client_id != kAdminClientId) {
       return refuse(answer, ErrorCode::invalid_topic_exception);
     }
+    if (partition->log().is_out_of_space()) {
+      answer.error_message = "The disk of the partition's data directory is full.";
+      return refuse(answer, ErrorCode::kafka_storage_error);
+    }
     append(*partition, records.records.bytes(), answer);
     if (answer.error_code == ErrorCode::none && request_.acks == kAcksAll) {
       appended_.push_back({partition, topic, index, end_});

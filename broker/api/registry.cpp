@@ -5,6 +5,8 @@
 
 #include "broker/api/handler.hpp"
 #include "protocol/messages/alter_configs.hpp"
+#include "protocol/messages/alter_partition_reassignments.hpp"
+#include "protocol/messages/alter_replica_log_dirs.hpp"
 #include "protocol/messages/api_versions.hpp"
 #include "protocol/messages/create_partitions.hpp"
 #include "protocol/messages/create_topics.hpp"
@@ -25,6 +27,7 @@
 #include "protocol/messages/leave_group.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/list_offsets.hpp"
+#include "protocol/messages/list_partition_reassignments.hpp"
 #include "protocol/messages/metadata.hpp"
 #include "protocol/messages/offset_commit.hpp"
 #include "protocol/messages/offset_delete.hpp"
@@ -128,10 +131,13 @@ constexpr std::array kEntries{
     serve<OffsetForLeaderEpoch>(),
     serve<DescribeConfigs>(),
     serve<AlterConfigs>(),
+    serve<AlterReplicaLogDirs>(),
     serve<DescribeLogDirs>(),
     serve<CreatePartitions>(),
     serve<DeleteGroups>(),
     serve<IncrementalAlterConfigs>(),
+    serve<AlterPartitionReassignments>(),
+    serve<ListPartitionReassignments>(),
     serve<OffsetDelete>(),
     serve<DescribeCluster>(),
     serve<DescribeTopicPartitions>(),

@@ -36,6 +36,11 @@ class Reader {
     SLUICE_ASSERT(value, name);
     return *value;
   }
+  double number(std::string_view name) const {
+    const auto value = parse_double(text(name));
+    SLUICE_ASSERT(value, name);
+    return *value;
+  }
   int small(std::string_view name) const { return static_cast<int>(integer(name)); }
   milliseconds duration(std::string_view name) const { return milliseconds{integer(name)}; }
 
@@ -263,6 +268,20 @@ void read_topics_and_logs(BrokerSettings& settings, const Reader& reader) {
   settings.producer_id_expiration_ms = reader.duration("producer.id.expiration.ms");
 }
 
+void read_cleaner(CleanerSettings& cleaner, const Reader& reader) {
+  cleaner.enable = reader.flag("log.cleaner.enable");
+  cleaner.threads = reader.small("log.cleaner.threads");
+  cleaner.dedupe_buffer_bytes = reader.integer("log.cleaner.dedupe.buffer.size");
+  cleaner.io_buffer_load_factor = reader.number("log.cleaner.io.buffer.load.factor");
+  cleaner.io_buffer_bytes = reader.integer("log.cleaner.io.buffer.size");
+  cleaner.backoff = reader.duration("log.cleaner.backoff.ms");
+  constexpr std::string_view kRate = "log.cleaner.io.max.bytes.per.second";
+  const auto rate = reader.number(kRate);
+  if (!(rate > 0)) reader.complain(kRate, "must be above 0");
+  constexpr double kNoLimit = 1e15;
+  if (rate < kNoLimit) cleaner.io_bytes_per_second_max = rate;
+}
+
 void read_groups(GroupSettings& groups, const Reader& reader) {
   groups.initial_rebalance_delay = reader.duration("group.initial.rebalance.delay.ms");
   groups.session_timeout_min = reader.duration("group.min.session.timeout.ms");
@@ -301,6 +320,7 @@ BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<Conf
   read_connections(settings, reader);
   read_requests(settings, reader);
   read_topics_and_logs(settings, reader);
+  read_cleaner(settings.cleaner, reader);
   read_groups(settings.groups, reader);
   return settings;
 }

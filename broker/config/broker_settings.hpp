@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/config/cleaner_settings.hpp"
 #include "broker/config/group_settings.hpp"
 #include "broker/config/listener.hpp"
 #include "protocol/base/ids.hpp"
@@ -78,6 +79,7 @@ struct BrokerSettings {
   std::optional<std::chrono::milliseconds> log_flush_scheduler_interval_ms;  ///< how often flush.ms is checked
   std::chrono::milliseconds producer_id_expiration_ms = std::chrono::hours{24};
 
+  CleanerSettings cleaner;
   GroupSettings groups;
 };
 

@@ -55,7 +55,10 @@ std::shared_ptr<Partition> PartitionTable::find(const Uuid& topic_id, PartitionI
 
 storage::LogOptions PartitionTable::log_options(const config::TopicSettings& settings) const {
   return {.segment_bytes = settings.segment_bytes,
-          .segment_ms = settings.segment_ms,
+          // What is still being written is not compacted: it is rolled before it waits too long.
+          .segment_ms = settings.cleanup_compact && settings.max_compaction_lag_ms
+                            ? std::min(settings.segment_ms, *settings.max_compaction_lag_ms)
+                            : settings.segment_ms,
           .segment_jitter_ms = settings.segment_jitter_ms,
           .index_interval_bytes = settings.index_interval_bytes,
           .segment_index_bytes = settings.segment_index_bytes,
@@ -113,6 +116,8 @@ void PartitionTable::open_topic(const controller::TopicChange& change, Timestamp
   const std::unique_lock lock{mutex_};
   by_name_[image.name] = topic;
   by_id_[image.id] = topic;
+  compacted_.erase(image.id);
+  if (settings->cleanup_compact) compacted_[image.id] = topic;
 }
 
 std::shared_ptr<Partition> PartitionTable::open_partition(const controller::TopicImage& topic,
@@ -166,6 +171,7 @@ std::size_t PartitionTable::drop_failed_directories() {
       if (const auto named = by_name_.find(topic->name); named != by_name_.end() && named->second == topic) {
         named->second = left;
       }
+      if (const auto compacted = compacted_.find(id); compacted != compacted_.end()) compacted->second = left;
       topic = std::move(left);
     }
   }
@@ -181,6 +187,7 @@ void PartitionTable::close_topic(const controller::TopicImage& image) {
     if (found == by_id_.end()) return;
     topic = found->second;
     by_id_.erase(found);
+    compacted_.erase(image.id);
     if (const auto named = by_name_.find(image.name); named != by_name_.end() && named->second->id == image.id) {
       by_name_.erase(named);
     }
@@ -200,6 +207,19 @@ void PartitionTable::for_each(const std::function<void(const std::shared_ptr<Par
     const std::shared_lock lock{mutex_};
     topics.reserve(by_id_.size());
     for (const auto& [id, topic] : by_id_) topics.push_back(topic);
+  }
+  for (const auto& topic : topics) {
+    for (const auto& partition : topic->partitions) {
+      if (partition) visit(partition);
+    }
+  }
+}
+
+void PartitionTable::for_each_compacted(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const {
+  std::vector<TopicPtr> topics;
+  {
+    const std::shared_lock lock{mutex_};
+    for (const auto& [id, topic] : compacted_) topics.push_back(topic);
   }
   for (const auto& topic : topics) {
     for (const auto& partition : topic->partitions) {

@@ -35,9 +35,15 @@ class PartitionTable {
   /// answers KAFKA_STORAGE_ERROR until the next start. Blocks until what opened logs hold unsynced is synced.
   void apply(const controller::MetadataDelta& delta, Timestamp now);
 
+  /// Stops serving the partitions in data directories that have failed: from here on they answer KAFKA_STORAGE_ERROR,
+  /// and so are those told who wait. Returns how many. On the metadata's thread.
+  std::size_t drop_failed_directories();
+
   void for_each(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
+  /// The partitions of the topics that are compacted: those alone are looked at.
+  void for_each_compacted(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
   std::size_t count() const;
-  std::map<TopicPartition, Offset> high_watermarks() const;
+  storage::LogManager::HighWatermarkOf high_watermark_lookup() const;
   storage::LogManager& logs() noexcept { return logs_; }
 
   /// The log settings of a topic, as its overrides and the broker's defaults have them.
@@ -57,20 +63,26 @@ class PartitionTable {
 
   TopicPtr find_topic(std::string_view name) const;
   TopicPtr find_topic(const Uuid& id) const;
-  void open_topic(const controller::TopicImage& image, Timestamp now, std::vector<std::shared_ptr<Partition>>& opened);
+  void open_topic(const controller::TopicChange& change, Timestamp now,
+                  std::vector<std::shared_ptr<Partition>>& opened);
   void close_topic(const controller::TopicImage& image);
   std::shared_ptr<Partition> open_partition(const controller::TopicImage& topic,
                                             const controller::PartitionImage& image,
-                                            const Partition::SettingsPtr& settings, Timestamp now);
+                                            const Partition::SettingsPtr& settings, Timestamp now,
+                                            storage::LogManager::Novelty novelty);
+  void tell_of_missing();
 
   storage::LogManager& logs_;
   LogSyncer& syncer_;
   const config::BrokerConfig& config_;
   const BrokerId this_broker_;
   const std::chrono::milliseconds producer_id_expiration_;
+  bool started_ = false;           // what was there before has been applied; on the metadata's thread
+  std::size_t kept_waiting_ = 0;   // partitions that may be in a directory that is away; on the metadata's thread
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, TopicPtr, TextHash, std::equal_to<>> by_name_;
   std::unordered_map<Uuid, TopicPtr> by_id_;
+  std::unordered_map<Uuid, TopicPtr> compacted_;  // of by_id_
 };
 
 }  // namespace sluice::broker::replication

@@ -47,6 +47,7 @@ class Broker:
         """`settings` are given as --set name=value. The data directory is kept if the row fails."""
         self.program = program
         self.settings = settings or {}
+        self.wrapper = []  # of the command that starts it; it must exec
         self.home = tempfile.mkdtemp(prefix="sluice-interop-")
         self.data_dir = os.path.join(self.home, "data")
         self.log_path = os.path.join(self.home, "server.log")
@@ -70,7 +71,7 @@ class Broker:
         arguments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [*self.wrapper, self.program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._await_answer()
 

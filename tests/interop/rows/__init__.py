@@ -4,7 +4,9 @@ from garbage.row import Garbage
 
 from .client_rows import CLIENTS, ClientRow
 from .dump_log import DumpLog
+from .full_disk import FullDisk
 from .kafka_tools_rows import AdminTools, ConsoleTools
+from .kill_cycles import KillCycles
 from .real_input import KilledBroker, RealInput
 
 _ROWS = [
@@ -13,7 +15,9 @@ _ROWS = [
     AdminTools(),
     RealInput(),
     KilledBroker(),
+    KillCycles(),
     DumpLog(),
+    FullDisk(),
     Garbage(),
 ]
 ROWS = {row.name: row for row in _ROWS}
