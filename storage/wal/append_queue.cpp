@@ -6,8 +6,8 @@
 namespace sluice::storage::wal {
 namespace {
 
-// An append takes one to a few microseconds: as long as some hundred pauses. A yield lets the one that appends run on,
-// if it lost its core.
+// An append takes a microsecond or two, a pause some 50 ns. A yield lets the one that appends run on, should it have
+// lost its core.
 constexpr int kSpins = 30;
 constexpr int kYields = 50;
 

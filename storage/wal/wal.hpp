@@ -79,7 +79,7 @@ enum class Layout {
 struct Options {
   Layout layout = Layout::shared;
   std::uint32_t segment_bytes =
-      64U << 20;                      ///< of one file; space is reclaimed by whole files; a batch must fit into one
+      64U << 20;  ///< of one file, 4 KiB to 1 GiB: a batch must fit into it; space comes back by files
   FileSystem* file_system = nullptr;  ///< the operating system's when null; else outlives the log
 };
 
