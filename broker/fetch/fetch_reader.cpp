@@ -167,14 +167,15 @@ Result<LogSlice> FetchReader::read_verified(storage::Log& log, Offset from, std:
     auto slice = log.read(from, bytes_max, end, into_.bytes == 0);
     if (!slice || slice->empty()) return slice;
     const bool loads = reading_ == Reading::in_background;
-    const bool verified = log.is_verified(*slice);
-    if (loads && !verified) slice->read_ahead();
-    if (!verified) {
+    if (!log.is_verified(*slice)) {
+      if (loads) slice->read_ahead();
       const auto sound = log.verify(*slice);
       if (!sound && again && sound.error() == storage::Errc::corrupt_batch) continue;
       if (!sound) return sound.error();
-    } else if (loads) {
-      if (const auto loaded = slice->load(); !loaded) return loaded.error();
+    } else if (!loads || slice->is_cached()) {
+      return slice;
+    } else if (const auto loaded = slice->load(); !loaded) {
+      return loaded.error();
     }
     if (loads) {
       slice->read_ahead_rest(kReadAheadBytes);
