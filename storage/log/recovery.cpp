@@ -126,11 +126,30 @@ Result<> Log::Recovery::settle_offsets() {
     if (const auto rolled = log_.roll_to(log_start, opening_.now); !rolled) return rolled.error();
     log_end = log_start;
   }
+  if (const auto discarded = discard_before_gap(log_start); !discarded) return discarded.error();
   const auto synced_end = report_.scanned ? std::min(std::max(opening_.recovery_point, log_start), log_end) : log_end;
   log_.log_end_offset_.store(log_end.value());
   log_.log_start_offset_.store(log_start.value());
   log_.synced_end_offset_.store(synced_end.value());
   return {};
+}
+
+// Below the log start records may have been lost, among them markers: what lies before them must not speak for
+// producers any more.
+Result<> Log::Recovery::discard_before_gap(Offset log_start) {
+  auto kept = log_.state_->segments.segments();
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < kept.size() && kept[i]->base_offset() <= log_start; ++i) {
+    if (kept[i - 1]->end().next_offset < kept[i]->base_offset()) first = i;
+  }
+  if (first == 0) return {};
+  const auto gap = kept.begin() + static_cast<std::ptrdiff_t>(first);
+  const SegmentList discarded(kept.begin(), gap);
+  kept.erase(kept.begin(), gap);
+  log_.state_->segments.replace(std::move(kept));
+  first_scanned_ -= std::min(first_scanned_, first);
+  names_removed_ = true;
+  return log_.discard(discarded);
 }
 
 void Log::Recovery::note_epoch(const record::BatchView& header) {

@@ -38,6 +38,7 @@ class Log::Recovery {
   Result<> cut_after(std::size_t index);
   void pass_bytes(std::uint64_t bytes);
   Result<> settle_offsets();
+  Result<> discard_before_gap(Offset log_start);
   Result<> restore_epochs();
   void find_transactions(Segment& segment) const;
   Result<> restore_producers();

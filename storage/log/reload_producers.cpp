@@ -10,13 +10,14 @@
 namespace sluice::storage {
 namespace {
 
+// Of no use is one that ends before the log begins: what was open then may have ended in between.
 Result<Offset> load_snapshot(ProducerSnapshots& snapshots, Offset at_most, Offset log_base, ProducerState& producers) {
   producers.clear();
   auto loaded = snapshots.load_latest(at_most);
   if (!loaded) return loaded.error();
-  if (!*loaded) return log_base;
+  if (!*loaded || (*loaded)->offset < log_base) return log_base;
   producers = std::move((*loaded)->state);
-  return std::max(log_base, (*loaded)->offset);
+  return (*loaded)->offset;
 }
 
 }  // namespace

@@ -64,6 +64,11 @@ Result<> Log::start_at(Offset offset) {
   }
   const auto first_base = kept.front()->base_offset();
   if (!dropped.empty()) state.segments.replace(std::move(kept));
+  // What the dropped records say of producers is in the snapshot alone from now on.
+  if (!dropped.empty() && state.snapshots.is_unsynced(first_base)) {
+    if (const auto synced = state.snapshots.sync({first_base}); !synced) return synced.error();
+    if (const auto synced = fs_.sync_directory(directory_); !synced) return synced.error();
+  }
   if (const auto discarded = discard(dropped); !discarded) return discarded.error();
   if (const auto removed = state.snapshots.remove_before(first_base); !removed) return removed.error();
   return state.epochs.truncate_from_start(offset);

@@ -75,9 +75,9 @@ Result<> Log::rebuild_transactions(Segment& segment) const {
   auto from = list.front()->base_offset();
   auto loaded = state.snapshots.load_latest(segment.base_offset());
   if (!loaded) return loaded.error();
-  if (*loaded) {
+  if (*loaded && (*loaded)->offset >= from) {
     producers = std::move((*loaded)->state);
-    from = std::max(from, (*loaded)->offset);
+    from = (*loaded)->offset;
   }
   std::vector<AbortedTransaction> aborted;
   const auto replayed =

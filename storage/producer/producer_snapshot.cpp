@@ -160,6 +160,10 @@ Result<> ProducerSnapshots::write(Offset offset, const ProducerState& state) {
   return {};
 }
 
+bool ProducerSnapshots::is_unsynced(Offset offset) const noexcept {
+  return std::find(unsynced_.begin(), unsynced_.end(), offset) != unsynced_.end();
+}
+
 Result<> ProducerSnapshots::sync(const std::vector<Offset>& offsets) const {
   for (const auto offset : offsets) {
     const auto file = fs_.open(path(offset), OpenMode::existing);

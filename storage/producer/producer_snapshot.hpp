@@ -41,6 +41,7 @@ class ProducerSnapshots {
   std::optional<Offset> latest() const noexcept;
 
   /// Those written since the last call that say anything. For sync, which needs no more than the name.
+  bool is_unsynced(Offset offset) const noexcept;
   std::vector<Offset> take_unsynced() { return std::exchange(unsynced_, {}); }
   Result<> sync(const std::vector<Offset>& offsets) const;  ///< fine if one is gone
 
