@@ -45,6 +45,7 @@ class Server:
         self.name, self.folder, self.port = name, folder, port
         self.bootstrap = f"127.0.0.1:{port}"
         self.data = os.path.join(folder, "data")
+        self.process = None
         os.makedirs(folder, exist_ok=True)
 
     def start(self, cleaning):
@@ -68,7 +69,11 @@ class Server:
         return os.path.join(self.data, f"{TOPIC}-0")
 
     def admin(self):
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -79,16 +84,18 @@ class Server:
     def create_topic(self, segment_bytes):
         config = {"cleanup.policy": "compact", "segment.bytes": str(segment_bytes), "min.cleanable.dirty.ratio": "1",
                   "delete.retention.ms": "86400000", "file.delete.delay.ms": "1000"}
-        for future in self.admin().create_topics([NewTopic(TOPIC, 1, 1, config=config)]).values():
+        admin = self.admin()
+        for future in admin.create_topics([NewTopic(TOPIC, 1, 1, config=config)]).values():
             future.result(30)
 
     def let_clean(self):
+        admin = self.admin()
         resource = ConfigResource(ConfigResource.Type.TOPIC, TOPIC)
-        for each in self.admin().describe_configs([resource])[resource].result(30).values():
+        for each in admin.describe_configs([resource])[resource].result(30).values():
             if each.source == 1 and each.name != "min.cleanable.dirty.ratio":
                 resource.set_config(each.name, each.value)
         resource.set_config("min.cleanable.dirty.ratio", "0.01")
-        for future in self.admin().alter_configs([resource]).values():
+        for future in admin.alter_configs([resource]).values():
             future.result(30)
 
     def clean_until(self):
@@ -265,6 +272,14 @@ def compare(options):
     free_ports(options.port)
     sluice = Sluice(options, os.path.join(options.folder, "sluice"), options.port)
     kafka = Kafka(options, os.path.join(options.folder, "kafka"), options.port + 10)
+    try:
+        return run(options, sluice, kafka)
+    finally:
+        sluice.kill()
+        kafka.kill()
+
+
+def run(options, sluice, kafka):
     sluice.start(cleaning=False).create_topic(options.segment_bytes)
     produce(sluice, options)
     sluice.stop()
