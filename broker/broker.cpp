@@ -22,6 +22,7 @@
 #include "broker/metrics/exposition.hpp"
 #include "broker/metrics/process_metrics.hpp"
 #include "broker/producer_ids.hpp"
+#include "broker/replication/log_cleaner.hpp"
 #include "broker/replication/log_syncer.hpp"
 #include "broker/replication/log_upkeep.hpp"
 #include "broker/replication/partition_table.hpp"
@@ -75,8 +76,9 @@ void tell_of_recovery(const std::vector<storage::LogManager::Recovered>& recover
 }  // namespace
 
 struct Broker::Parts {
-  explicit Parts(config::LoadedConfig given)
-      : loaded(std::move(given)),
+  Parts(config::LoadedConfig given, storage::FileSystem& fs)
+      : files(fs),
+        loaded(std::move(given)),
         config(std::make_shared<const config::BrokerConfig>(loaded.config)),
         settings(loaded.settings),
         metrics(std::make_shared<metrics::BrokerMetrics>(api_names(), error_names(), SLUICE_VERSION)),
@@ -94,6 +96,7 @@ struct Broker::Parts {
   void stop();
   controller::BrokerImage registration() const;
 
+  storage::FileSystem& files;
   config::LoadedConfig loaded;
   std::shared_ptr<const config::BrokerConfig> config;
   const config::BrokerSettings& settings;
@@ -115,6 +118,7 @@ struct Broker::Parts {
   BlockingPool background_pool;
   std::unique_ptr<DirectoryWatch> directory_watch;
   std::unique_ptr<integrity::Scrubber> scrubber;
+  std::unique_ptr<replication::LogCleaner> cleaner;
   std::mutex metadata_pool_mutex;  // of the flag below
   bool metadata_pool_finished = false;
   std::unique_ptr<group::GroupCoordinatorDriver> groups;
@@ -128,7 +132,7 @@ struct Broker::Parts {
 };
 
 bool Broker::Parts::open_data_directories() {
-  auto opened = storage::LogManager::open(storage::posix_file_system(), settings.log_dirs,
+  auto opened = storage::LogManager::open(files, settings.log_dirs,
                                           {.cluster_id = {}, .node_id = settings.node_id});
   if (!opened) {
     spdlog::critical("can't use log.dirs: {}", opened.error().message());
@@ -275,6 +279,8 @@ void Broker::Parts::start_housekeeping() {
                               .interval = settings.scrub_interval_ms},
       *metrics, wall_clock_now);
   scrubber->start();
+  cleaner = std::make_unique<replication::LogCleaner>(settings.cleaner, *partitions, *metrics);
+  cleaner->start();
 }
 
 void Broker::Parts::stop() {
@@ -283,6 +289,7 @@ void Broker::Parts::stop() {
   readiness.set_not_ready("stopping");
   housekeeping.stop();
   if (scrubber) scrubber->stop();
+  if (cleaner) cleaner->stop();
   if (started) {
     services->stopping.store(true);
     groups->stop();
@@ -313,7 +320,8 @@ void Broker::Parts::stop() {
   if (admin_server) admin_server->stop();
 }
 
-Broker::Broker(config::LoadedConfig loaded) : parts_(std::make_unique<Parts>(std::move(loaded))) {}
+Broker::Broker(config::LoadedConfig loaded, storage::FileSystem& files)
+    : parts_(std::make_unique<Parts>(std::move(loaded), files)) {}
 
 Broker::~Broker() { stop(); }
 

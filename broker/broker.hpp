@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "broker/config/load.hpp"
+#include "storage/fs/file_system.hpp"
 
 namespace sluice::broker {
 
@@ -11,7 +12,8 @@ namespace sluice::broker {
 /// Life: construct, start, (serve), stop. Start order: data directories, metadata, logs, sockets; stop is the reverse.
 class Broker {
  public:
-  explicit Broker(config::LoadedConfig loaded);
+  /// `files` outlives it.
+  explicit Broker(config::LoadedConfig loaded, storage::FileSystem& files = storage::posix_file_system());
   ~Broker();
 
   /// Everything is there and requests are served when it returns true; when false, the reason was logged.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "storage/checkpoint/copy_generation.hpp"
+#include "storage/checkpoint/partition_metadata.hpp"
 #include "storage/fs/memory_file_system.hpp"
 #include "storage/log_manager.hpp"
 #include "tests/support/batches.hpp"
@@ -178,6 +179,7 @@ TEST_CASE("of copies in two directories the one that was moved last is the parti
   Harness harness;
   harness.fill();
   REQUIRE(harness.fs.create_directories("/c/t-0"));
+  REQUIRE(write_partition_metadata(harness.fs, "/c/t-0/partition.metadata", {kTopic}));
   REQUIRE(write_copy_generation(harness.fs, "/c/t-0", {.generation = 1}));
   harness.open();
   CHECK(harness.logs->directory_of(kFirst) == "/c");

@@ -18,7 +18,7 @@ using test::kSomeTime;
 const TopicPartition kPartition{"t", PartitionId{0}};
 const Uuid kTopic = Uuid::random();
 const ProducerId kProducer{7};
-constexpr LogOptions kSmallSegments{.segment_bytes = 2000, .index_interval_bytes = 300};
+constexpr LogOptions kSmallSegments{.segment_bytes = 2000, .index_interval_bytes = 300, .segment_index_bytes = 12'000};
 
 void run_in_order(std::vector<std::function<void()>> jobs) {
   for (auto& job : jobs) job();
@@ -26,7 +26,7 @@ void run_in_order(std::vector<std::function<void()>> jobs) {
 
 /// A partition in "/a" with an idempotent producer, and "/b" to move it to.
 struct Harness {
-  MemoryFileSystem fs{std::uint64_t{16} << 20};
+  MemoryFileSystem fs{std::uint64_t{1} << 20};
   std::unique_ptr<LogManager> logs;
   std::shared_ptr<Log> log;
   std::int32_t sequence = 0;
@@ -93,18 +93,18 @@ TEST_CASE("a log moves to another directory while it is read and written", "[log
   harness.append(30);
   REQUIRE(harness.log->advance_log_start(Offset{5}));
   const auto held = harness.log->read(Offset{5}, 1 << 20, Offset{30}, true).value();
-  const auto begun = harness.logs->begin_move(kPartition, "/b");
-  REQUIRE(begun);
+  auto move = harness.logs->begin_move(kPartition, "/b").value();
   CHECK(harness.logs->begin_move(kPartition, "/b").error() == std::errc::device_or_resource_busy);
   CHECK(harness.logs->moves().size() == 1);
   for (int i = 0; i < 5; ++i) {
-    REQUIRE((*begun)->copy(1000));
+    REQUIRE(move->copy(1000));
     harness.append(2);  // rolls, too
   }
   REQUIRE(harness.log->advance_log_start(Offset{12}));  // what is copied already goes
-  while (!(*begun)->copy(1 << 20).value()) {
+  while (!move->copy(1 << 20).value()) {
   }
   REQUIRE(harness.logs->finish_move(kPartition, kSomeTime).value());
+  move.reset();
 
   CHECK(harness.logs->moves().empty());
   CHECK(harness.logs->directory_of(kPartition) == "/b");
@@ -137,7 +137,7 @@ TEST_CASE("a log moves to another directory while it is read and written", "[log
   }
   SECTION("and it moves back") {
     REQUIRE(harness.logs->begin_move(kPartition, "/b").value() == nullptr);  // it is there
-    const auto back = harness.logs->begin_move(kPartition, "/a").value();
+    auto back = harness.logs->begin_move(kPartition, "/a").value();
     while (!back->copy(1 << 20).value()) {
     }
     REQUIRE(harness.logs->finish_move(kPartition, kSomeTime).value());
@@ -205,13 +205,13 @@ TEST_CASE("a target that fails when the copy takes its place leaves the partitio
   harness.create();
   harness.append(12);
   REQUIRE(harness.log->sync());
-  const auto move = harness.logs->begin_move(kPartition, "/b").value();
+  auto move = harness.logs->begin_move(kPartition, "/b").value();
   while (!move->copy(1 << 20).value()) {
   }
   // The last of these calls put the copy in its place: it does not get there, or nobody knows whether it did.
   const bool renamed = GENERATE(false, true);
   if (renamed) {
-    harness.fs.inject({.operation = Operation::sync_directory, .path_contains = "/b", .nth = 4, .error = EIO});
+    harness.fs.inject({.operation = Operation::sync_directory, .path_contains = "/b", .nth = 6, .error = EIO});
   } else {
     harness.fs.inject({.operation = Operation::rename, .path_contains = "-future", .nth = 3, .error = EIO});
   }
@@ -220,6 +220,7 @@ TEST_CASE("a target that fails when the copy takes its place leaves the partitio
   harness.append(3);  // the original serves on
   REQUIRE(harness.log->sync());
   REQUIRE(harness.logs->checkpoint({}));
+  move.reset();
   harness.log.reset();
   harness.logs.reset();
   harness.fs.clear_faults();
