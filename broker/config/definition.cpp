@@ -37,6 +37,7 @@ std::vector<Definition> make_broker_definitions() {
   append(rows, tables::identity_rows());
   append(rows, tables::server_rows());
   append(rows, tables::log_rows());
+  append(rows, tables::cleaner_rows());
   append(rows, tables::group_rows());
   for (const auto& topic : tables::topic_rows()) {
     if (!topic.broker_name.empty()) rows.push_back(broker_default_of(topic));

@@ -10,6 +10,7 @@ namespace sluice::broker::config::tables {
 std::span<const Definition> identity_rows();      ///< identity_table.cpp: who the broker is and where it listens
 std::span<const Definition> server_rows();        ///< server_table.cpp: threads, connections, requests
 std::span<const Definition> log_rows();           ///< log_table.cpp: directories, topics, housekeeping
+std::span<const Definition> cleaner_rows();       ///< cleaner_table.cpp: compaction
 std::span<const Definition> group_rows();         ///< group_table.cpp: consumer groups and their offsets
 std::span<const Definition> topic_rows();         ///< topic_table.cpp: what a topic may override
 std::span<const KnownKey> kafka_rows();           ///< kafka_known_keys.cpp

@@ -135,6 +135,22 @@ std::vector<prometheus::MetricFamily> BrokerMetrics::Collect() const {
   last_pass.pull_from([this] { return static_cast<double>(scrub_last_pass_ms.load(std::memory_order_relaxed)) / 1000; });
   collect_gauge(families, "sluice_scrub_last_pass_timestamp_seconds",
                 "When a scrub of all logs last ended, since 1970; 0 before the first.", last_pass);
+  collect_counter(families, "sluice_log_cleaner_read_bytes_total", "Bytes that compaction read.",
+                  cleaner_read_bytes_total);
+  collect_counter(families, "sluice_log_cleaner_written_bytes_total", "Bytes that compaction wrote.",
+                  cleaner_written_bytes_total);
+  collect_counter(families, "sluice_log_cleaner_passes_total", "Passes of compaction over a log.",
+                  cleaner_passes_total);
+  collect_gauge(families, "sluice_log_cleaner_last_ratio", "Bytes after the last pass, by those before.",
+                cleaner_last_ratio);
+  collect_gauge(families, "sluice_log_cleaner_backlog_bytes", "Bytes of logs that wait for compaction.",
+                cleaner_backlog_bytes);
+  collect_gauge(families, "sluice_log_cleaner_backlog_partitions", "Partitions that wait for compaction.",
+                cleaner_backlog_partitions);
+  collect_gauge(families, "sluice_log_cleaner_uncleanable_partitions", "Partitions whose compaction failed.",
+                cleaner_uncleanable_partitions);
+  collect_gauge(families, "sluice_log_cleaner_seconds_since_last", "Since the end of the last pass.",
+                cleaner_seconds_since_last);
   collect_gauge(families, "sluice_partitions", "Partitions that this broker holds a replica of.", partitions);
   collect_gauge(families, "sluice_log_size_bytes", "Bytes of all logs on disk.", log_size_bytes);
   collect_gauge(families, "sluice_log_directories_offline", "Data directories that failed or could not be opened.",

@@ -62,6 +62,14 @@ struct BrokerMetrics final : public prometheus::Collectable {
   PulledGauge log_damaged_partitions;
   Counter scrubbed_bytes_total;
   std::atomic<std::int64_t> scrub_last_pass_ms{0};  ///< when a scrub of all logs last ended, since 1970; 0: never
+  Counter cleaner_read_bytes_total;
+  Counter cleaner_written_bytes_total;
+  Counter cleaner_passes_total;
+  PulledGauge cleaner_last_ratio;
+  PulledGauge cleaner_backlog_bytes;
+  PulledGauge cleaner_backlog_partitions;
+  PulledGauge cleaner_uncleanable_partitions;
+  PulledGauge cleaner_seconds_since_last;
   PulledGauge partitions;
   PulledGauge log_size_bytes;
   PulledGauge log_directories_offline;

@@ -38,7 +38,7 @@ bool is_damage(std::error_code error) {
 
 }  // namespace
 
-LogCleaner::LogCleaner(const config::CleanerSettings& settings, const PartitionTable& partitions,
+LogCleaner::LogCleaner(const config::CleanerSettings& settings, PartitionTable& partitions,
                        metrics::BrokerMetrics& metrics)
     : settings_(settings), partitions_(partitions), metrics_(metrics), budget_(settings.io_bytes_per_second_max) {}
 
@@ -168,7 +168,7 @@ LogCleaner::Known& LogCleaner::known(const Partition& partition, const std::stri
 void LogCleaner::read_checkpoint(const std::string& directory) {
   if (!directories_.insert(directory).second) return;
   const auto path = storage::join_path(directory, storage::kCleanerCheckpoint);
-  const auto offsets = storage::read_offset_checkpoint(storage::posix_file_system(), path);
+  const auto offsets = storage::read_offset_checkpoint(partitions_.logs().file_system(), path);
   if (offsets) return read_.insert(offsets->begin(), offsets->end());
   if (offsets.error() == std::errc::no_such_file_or_directory) return;
   spdlog::warn("{} can't be read, compaction starts over: {}", path, offsets.error().message());
@@ -180,7 +180,7 @@ void LogCleaner::write_checkpoint(const std::string& directory) {
     if (entry.clean_until && directory_of_[name] == directory) offsets.emplace(name, *entry.clean_until);
   }
   const auto path = storage::join_path(directory, storage::kCleanerCheckpoint);
-  const auto written = storage::write_offset_checkpoint(storage::posix_file_system(), path, offsets);
+  const auto written = storage::write_offset_checkpoint(partitions_.logs().file_system(), path, offsets);
   // Without it the next start only cleans what is clean already.
   if (!written) spdlog::warn("{} can't be written: {}", path, written.error().message());
 }

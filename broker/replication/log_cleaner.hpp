@@ -36,8 +36,7 @@ class PartitionTable;
 /// Threading: as many threads of its own as the settings say; a log is cleaned by one at a time.
 class LogCleaner {
  public:
-  LogCleaner(const config::CleanerSettings& settings, const PartitionTable& partitions,
-             metrics::BrokerMetrics& metrics);
+  LogCleaner(const config::CleanerSettings& settings, PartitionTable& partitions, metrics::BrokerMetrics& metrics);
   ~LogCleaner();  ///< as `stop`
   LogCleaner(const LogCleaner&) = delete;
   LogCleaner& operator=(const LogCleaner&) = delete;
@@ -70,7 +69,7 @@ class LogCleaner {
   void expose_metrics();
 
   const config::CleanerSettings settings_;
-  const PartitionTable& partitions_;
+  PartitionTable& partitions_;
   metrics::BrokerMetrics& metrics_;
   IoBudget budget_;
 

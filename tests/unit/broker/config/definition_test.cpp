@@ -65,7 +65,7 @@ TEST_CASE("settings that operators of Kafka know are known here with Kafka's def
            {"transactional.id.expiration.ms", "604800000"},
            {"replica.lag.time.max.ms", "30000"},
            {"replica.fetch.response.max.bytes", "10485760"},
-           {"log.cleaner.dedupe.buffer.size", "134217728"},
+           {"log.dir.failure.timeout.ms", "30000"},
            {"sasl.server.max.receive.size", "524288"},
            {"telemetry.max.bytes", "1048576"},
            {"leader.imbalance.check.interval.seconds", "300"},
