@@ -160,8 +160,12 @@ void Broker::Parts::watch_directories() {
       }
     });
   };
+  // What may be deleted is, without waiting for the next check.
+  const auto delete_old = [this] {
+    if (metadata_applied.load()) replication::run_log_upkeep(*partitions, wall_clock_now(), *metrics);
+  };
   directory_watch = std::make_unique<DirectoryWatch>(
-      *logs, *metrics, settings.disk_reserve_bytes, DirectoryWatch::Listeners{.on_failure = drop_failed, .on_full = {}});
+      *logs, *metrics, settings.disk_reserve_bytes, DirectoryWatch::Listeners{.on_failure = drop_failed, .on_full = delete_old});
 }
 
 controller::BrokerImage Broker::Parts::registration() const {

@@ -11,6 +11,8 @@ namespace {
 
 using Space = storage::LogManager::Space;
 
+constexpr int kLooksPerCall = 10;
+
 double count(const std::vector<Space>& spaces, bool Space::*property) {
   return static_cast<double>(
       std::count_if(spaces.begin(), spaces.end(), [property](const Space& space) { return space.*property; }));
@@ -53,8 +55,10 @@ void DirectoryWatch::look() {
   // A writer that finds no space marks the disk as full between two looks: what was told last counts.
   logs_.look_at_space(reserve_bytes_);
   bool filled = false;
+  bool full = false;
   for (const auto& space : logs_.spaces()) {
     auto& told = full_[space.directory];
+    full = full || space.full;
     if (std::exchange(told, space.full) == space.full) continue;
     filled = filled || space.full;
     if (space.full) {
@@ -65,7 +69,8 @@ void DirectoryWatch::look() {
                    space.space.available);
     }
   }
-  if (filled && listeners_.on_full) listeners_.on_full();
+  looks_while_full_ = full && !filled ? looks_while_full_ + 1 : 0;
+  if (full && looks_while_full_ % kLooksPerCall == 0 && listeners_.on_full) listeners_.on_full();
 }
 
 }  // namespace sluice::broker

@@ -22,7 +22,7 @@ class DirectoryWatch {
  public:
   struct Listeners {
     std::function<void()> on_failure;  ///< on any thread, with locks held: may only schedule work
-    std::function<void()> on_full;     ///< on the thread of `look`
+    std::function<void()> on_full;     ///< on the thread of `look`; again every ten looks while it lasts
   };
 
   /// Before logs are opened. Tells of directories that are offline already.
@@ -43,6 +43,7 @@ class DirectoryWatch {
   const std::optional<std::uint64_t> reserve_bytes_;
   const Listeners listeners_;
   std::map<std::string, bool> full_;  // as told last
+  int looks_while_full_ = 0;
 };
 
 }  // namespace sluice::broker

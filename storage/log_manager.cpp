@@ -61,7 +61,10 @@ void LogManager::remove_retired(Timestamp now, std::chrono::milliseconds delay) 
     std::copy_if(state_->retired.begin(), state_->retired.end(), std::back_inserter(due), is_due);
     std::erase_if(state_->retired, is_due);
   }
-  state_->resources.removals.remove_due(state_->fs, now);
+  state_->resources.removals.remove_due(state_->fs, now, [this](const std::string& path) {
+    const auto* health = state_->fs.find(path);
+    return health != nullptr && health->space().is_full();
+  });
   for (const auto& retired : due) {
     // What can't be removed now is found again at the next start.
     (void)state_->fs.remove_all(retired.path);

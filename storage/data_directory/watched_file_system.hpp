@@ -20,6 +20,8 @@ class WatchedFileSystem final : public FileSystem {
 
   /// Everything at or below its path. The health outlives this and all its files.
   void watch(DirectoryHealth& health) { watched_.push_back(&health); }
+  /// Of the directory that `path` is in; null when it is in none.
+  DirectoryHealth* find(std::string_view path) const noexcept;
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<bool> exists(const std::string& path) override;
@@ -33,7 +35,6 @@ class WatchedFileSystem final : public FileSystem {
   Result<Space> space(const std::string& path) override;
 
  private:
-  DirectoryHealth* find(std::string_view path) const noexcept;
   template <class Call>
   auto change(const std::string& path, Call call) -> decltype(call());
   template <class Call>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,8 +21,9 @@ class DeferredRemovals {
   /// The delay begins when remove_due first sees them.
   void add(std::vector<std::string> paths, std::chrono::milliseconds delay);
 
-  /// Unlinks what is due. What can't be removed is left for the next start.
-  void remove_due(FileSystem& fs, Timestamp now);
+  /// Unlinks what is due, or can't wait: `is_urgent` judges by one of its paths. What can't be removed is left for the
+  /// next start.
+  void remove_due(FileSystem& fs, Timestamp now, const std::function<bool(const std::string&)>& is_urgent = {});
 
   std::size_t count() const;
 

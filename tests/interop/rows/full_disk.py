@@ -1,6 +1,7 @@
 """A disk that fills up, on a real small file system: producers are refused and go on by themselves, nothing that was
 acknowledged is lost, and the broker lives, and starts, on the full disk."""
 
+import errno
 import os
 import threading
 import time
@@ -39,7 +40,7 @@ class FullDisk:
                 story = Story(report, broker, mounts)
                 report.check("producers are refused while the reserve is there", story.fill)
                 report.check("consumers read, groups commit and topics come and go on the full disk", story.use_full_disk)
-                report.check("producers go on when records are deleted", story.delete_records)
+                report.check("producers go on when retention makes room", story.retention)
                 report.check("producers go on when a topic is deleted", story.delete_topic)
                 report.check("a stop and a start on the full disk", story.restart)
                 report.check("the reserve is gone too", story.fill_by_others)
@@ -59,7 +60,6 @@ class Story:
         self.producers = []
         self.judge_client = Client(referee_command(), broker.bootstrap)
         self.topic = self._new_topic("kept")
-        self.deleted_before = {0: 0, 1: 0}
         self.writer = Writer(broker.bootstrap, self.topic)
 
     def _new_topic(self, what):
@@ -111,24 +111,20 @@ class Story:
         consumer.close()
         self.judge_client.call("delete_topic", topic=self._new_topic("short-lived"))
 
-    def delete_records(self):
-        for partition in (0, 1):
-            latest = self.judge_client.call("list_offsets", topic=self.topic, partition=partition)["latest"]
-            self.deleted_before[partition] = latest // 2
-            self.judge_client.call("delete_records", topic=self.topic, partition=partition, before=latest // 2)
-        self.await_progress("records were deleted")
+    def retain_less(self):
+        """For a moment only: the room is for whoever comes first."""
+        self.judge_client.call("alter_configs", topic=self.topic, configs={"retention.bytes": str(50 * MIB)})
+        self.await_progress("retention.bytes was lowered")
+        self.judge_client.call("alter_configs", topic=self.topic, configs={})
+
+    def retention(self):
+        self.retain_less()
         self.await_refusal()
 
     def delete_topic(self):
-        # What others wrote makes room for a second topic, which fills it.
-        latest = [self.judge_client.call("list_offsets", topic=self.topic, partition=p)["latest"] for p in (0, 1)]
-        for partition in (0, 1):
-            self.deleted_before[partition] = latest[partition] * 3 // 4
-            self.judge_client.call(
-                "delete_records", topic=self.topic, partition=partition, before=self.deleted_before[partition]
-            )
         other = self._new_topic("to-go")
         greedy = Writer(self.broker.bootstrap, other)
+        self.retain_less()
         self.await_refusal()
         greedy.stop(flush=False)
         self.judge_client.call("delete_topic", topic=other)
@@ -143,13 +139,14 @@ class Story:
         self.await_refusal()
 
     def fill_by_others(self):
-        with open(os.path.join(self.seen_data, "of-others"), "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
-            except OSError as full:
-                expect(full.errno == 28, f"{full}")
+        file = os.open(os.path.join(self.seen_data, "of-others"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(file, bytes(4096)):
+                pass
+        except OSError as full:
+            expect(full.errno == errno.ENOSPC, f"{full}")
+        finally:
+            os.close(file)
         expect(self.free() < 64 << 10, f"{self.free()} bytes are free")
         self.await_refusal()
         self._read_some()
@@ -168,7 +165,8 @@ class Story:
         from confluent_kafka import Consumer, TopicPartition
 
         consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": uuid.uuid4().hex})
-        consumer.assign([TopicPartition(self.topic, 0, self.deleted_before[0])])
+        low, _ = consumer.get_watermark_offsets(TopicPartition(self.topic, 0), 20)
+        consumer.assign([TopicPartition(self.topic, 0, low)])
         expect(len(consumer.consume(20, 20)) == 20, "a consumer does not get its records")
         consumer.close()
 
