@@ -8,6 +8,7 @@ from .full_disk import FullDisk
 from .kafka_tools_rows import AdminTools, ConsoleTools
 from .kill_cycles import KillCycles
 from .real_input import KilledBroker, RealInput
+from .transactional_log import TransactionalLog
 
 _ROWS = [
     *(ClientRow(name) for name in CLIENTS),
@@ -18,6 +19,7 @@ _ROWS = [
     KillCycles(),
     DumpLog(),
     FullDisk(),
+    TransactionalLog(),
     Garbage(),
 ]
 ROWS = {row.name: row for row in _ROWS}
