@@ -50,6 +50,7 @@ class Sender(threading.Thread):
                 "acks": "all",
                 "enable.idempotence": True,
                 "linger.ms": 2,
+                "batch.size": 20000,  # far below a segment
                 "queue.buffering.max.messages": 4000,
                 "message.timeout.ms": DELIVERY_TIMEOUT_MS,
                 "reconnect.backoff.max.ms": 200,
