@@ -172,10 +172,8 @@ Result<LogSlice> FetchReader::read_verified(storage::Log& log, Offset from, std:
       const auto sound = log.verify(*slice);
       if (!sound && again && sound.error() == storage::Errc::corrupt_batch) continue;
       if (!sound) return sound.error();
-    } else if (!loads || slice->is_cached()) {
-      return slice;
-    } else if (const auto loaded = slice->load(); !loaded) {
-      return loaded.error();
+    } else if (loads && !slice->is_cached()) {
+      if (const auto loaded = slice->load(); !loaded) return loaded.error();
     }
     if (loads) {
       slice->read_ahead_rest(kReadAheadBytes);

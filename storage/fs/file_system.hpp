@@ -17,7 +17,7 @@ class Mapping {
   virtual ~Mapping() = default;
   virtual MutableBytes bytes() noexcept = 0;  ///< writable only if mapped with Access::read_write
   virtual Result<> sync() = 0;                ///< msync of the whole mapping
-  /// Whether touching the first `bytes` waits for no disk.
+  /// Whether touching the first `bytes` waits for no disk. Asking may begin to read what is missing.
   virtual bool is_cached(std::size_t /*bytes*/) const noexcept { return true; }
 };
 

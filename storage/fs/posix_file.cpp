@@ -19,7 +19,7 @@ namespace {
 constexpr mode_t kFilePermissions = 0644;
 constexpr std::size_t kPartsPerCall = 64;  // of the IOV_MAX that pwritev takes; an append has a handful of parts
 static_assert(kPartsPerCall <= IOV_MAX);
-constexpr std::uint64_t kSampleBytes = 128U << 10;  // the kernel's usual window: what is read or dropped at a time
+constexpr std::uint64_t kSampleBytes = 128U << 10;         // pages come and go by about so many: the usual window
 constexpr std::uint64_t kReadAheadStepBytes = 128U << 10;  // a device may cap each request for more at this much
 
 class PosixMapping final : public Mapping {
@@ -44,13 +44,24 @@ class PosixMapping final : public Mapping {
       const auto part = std::min(size - at, pages.size() * page_bytes);
       if (::mincore(static_cast<std::byte*>(address_) + at, part, pages.data()) != 0) return false;
       const auto end = pages.begin() + static_cast<std::ptrdiff_t>((part + page_bytes - 1) / page_bytes);
-      if (!std::all_of(pages.begin(), end, [](unsigned char page) { return (page & 1) != 0; })) return false;
+      if (!std::all_of(pages.begin(), end, [](unsigned char page) { return (page & 1) != 0; })) {
+        begin_to_read(at, size);
+        return false;
+      }
     }
     return true;
   }
 
  private:
   static constexpr std::size_t kPagesPerLook = 512;
+
+  // Whole, or a binary search that faults in a few pages at a time would leave it not cached for long.
+  void begin_to_read(std::size_t from, std::size_t to) const noexcept {
+    for (auto at = from; at < to; at += kReadAheadStepBytes) {
+      const auto bytes = std::min<std::size_t>(to - at, kReadAheadStepBytes);
+      if (::madvise(static_cast<std::byte*>(address_) + at, bytes, MADV_WILLNEED) != 0) return;
+    }
+  }
 
   void* address_;
   std::size_t size_;
