@@ -122,12 +122,23 @@ void LogCleaner::look() {
   partitions_.for_each_compacted([&](const std::shared_ptr<Partition>& partition) {
     if (partition->log().is_offline()) return;
     met.insert(partition->name());
-    auto& entry = known(*partition, data_directory_of(*partition));
+    auto& entry = known(*partition);
     if (entry.busy || entry.damaged || (entry.retry_at && now < *entry.retry_at)) return;
-    const auto found = storage::survey(partition->log(), partition->last_stable_offset(), entry.clean_until,
-                                       rules_of(*partition->settings()), wall_clock_now());
+    const auto settings = partition->settings();
+    const auto end = partition->log_end_offset();
+    const auto stable_end = partition->last_stable_offset();
+    const bool unchanged =
+        entry.idle_end == end && entry.idle_stable_end == stable_end && entry.idle_settings == settings;
+    if (unchanged && settings->min_compaction_lag_ms.count() == 0 && !settings->max_compaction_lag_ms) return;
+    const auto found =
+        storage::survey(partition->log(), stable_end, entry.clean_until, rules_of(*settings), wall_clock_now());
     if (!found) return note_failure(*partition, entry, found.error());
-    if (!found->due) return;
+    if (!found->due) {
+      entry.idle_end = end;
+      entry.idle_stable_end = stable_end;
+      entry.idle_settings = settings;
+      return;
+    }
     backlog_bytes_ += found->cleanable_bytes;
     ++backlog_partitions_;
     queue_.push_back({partition, *found});
@@ -147,21 +158,23 @@ void LogCleaner::look() {
   if (queue_.size() > 1) wake_.notify_all();
 }
 
-/// A topic that was deleted and made anew, or a log that moved to another disk, starts over.
-LogCleaner::Known& LogCleaner::known(const Partition& partition, const std::string& directory) {
-  read_checkpoint(directory);
+/// A topic that was deleted and made anew starts over.
+LogCleaner::Known& LogCleaner::known(Partition& partition) {
   const auto [place, is_new] = known_.try_emplace(partition.name());
   auto& entry = place->second;
   if (is_new) {
     entry.topic_id = partition.topic_id();
+    const auto directory = data_directory_of(partition);
+    directory_of_[partition.name()] = directory;
+    read_checkpoint(directory);
     if (const auto read = read_.find(partition.name()); read != read_.end()) {
       entry.clean_until = read->second;
       read_.erase(read);
     }
   } else if (entry.topic_id != partition.topic_id() && !entry.busy) {
-    entry = Known{.topic_id = partition.topic_id(), .clean_until = {}, .retry_at = {}};
+    entry = Known{};
+    entry.topic_id = partition.topic_id();
   }
-  directory_of_[partition.name()] = directory;
   return entry;
 }
 
@@ -217,7 +230,9 @@ void LogCleaner::clean(storage::Cleaner& cleaner, const Job& job) {
   metrics_.cleaner_passes_total.add();
   metrics_.cleaner_read_bytes_total.add(report->bytes_read);
   metrics_.cleaner_written_bytes_total.add(report->bytes_written);
-  write_checkpoint(directory_of_[partition.name()]);
+  auto& directory = directory_of_[partition.name()];
+  directory = data_directory_of(*job.partition);
+  write_checkpoint(directory);
   if (report->next_dirty < request.end) look_at_ = Clock::now();  // the rest at once
   spdlog::info(
       "partition={} compacted bytes={}->{} records={}->{} segments={}->{} keys={} clean_until={} seconds={:.3f}",

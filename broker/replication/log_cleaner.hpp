@@ -52,6 +52,10 @@ class LogCleaner {
     bool busy = false;
     bool damaged = false;
     std::optional<Clock::time_point> retry_at;
+    // When it was not due: while this stays so, it still is not.
+    Offset idle_end = kNoOffset;
+    Offset idle_stable_end = kNoOffset;
+    Partition::SettingsPtr idle_settings;
   };
   struct Job {
     std::shared_ptr<Partition> partition;
@@ -61,7 +65,7 @@ class LogCleaner {
   void run();
   std::optional<Job> next();
   void look();
-  Known& known(const Partition& partition, const std::string& directory);
+  Known& known(Partition& partition);
   void read_checkpoint(const std::string& directory);
   void write_checkpoint(const std::string& directory);
   void clean(storage::Cleaner& cleaner, const Job& job);

@@ -3,6 +3,7 @@
 from garbage.row import Garbage
 
 from .client_rows import CLIENTS, ClientRow
+from .compaction import Compaction
 from .dump_log import DumpLog
 from .full_disk import FullDisk
 from .kafka_tools_rows import AdminTools, ConsoleTools
@@ -18,6 +19,7 @@ _ROWS = [
     KilledBroker(),
     KillCycles(),
     DumpLog(),
+    Compaction(),
     FullDisk(),
     TransactionalLog(),
     Garbage(),
