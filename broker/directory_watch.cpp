@@ -11,7 +11,7 @@ namespace {
 
 using Space = storage::LogManager::Space;
 
-constexpr int kLooksPerCall = 10;
+constexpr int kLooksPerCall = 2;
 
 double count(const std::vector<Space>& spaces, bool Space::*property) {
   return static_cast<double>(

@@ -22,7 +22,7 @@ class DirectoryWatch {
  public:
   struct Listeners {
     std::function<void()> on_failure;  ///< on any thread, with locks held: may only schedule work
-    std::function<void()> on_full;     ///< on the thread of `look`; again every ten looks while it lasts
+    std::function<void()> on_full;     ///< on the thread of `look`; again every second look while it lasts
   };
 
   /// Before logs are opened. Tells of directories that are offline already.
