@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "storage/errc.hpp"
 #include "tests/support/compaction_harness.hpp"
@@ -307,6 +308,70 @@ TEST_CASE("a log that lost segments under the pass keeps what it has become", "[
   CHECK(h.log->log_end_offset() <= Offset{10});
   h.close_and_open();
   CHECK(h.log->log_end_offset() <= Offset{10});
+}
+
+TEST_CASE("a machine that stops at any call of a pass finds the old segments or the new ones", "[compaction]") {
+  const auto policy = GENERATE(CrashPolicy::lose_unsynced, CrashPolicy::keep_unsynced, CrashPolicy::random);
+  bool completed = false;
+  for (std::uint64_t call = 1; !completed; ++call) {
+    CAPTURE(call, static_cast<int>(policy));
+    CompactionHarness h;
+    h.options.segment_bytes = 700;
+    h.open();
+    for (int i = 0; i < 12; ++i) {
+      h.append(batch({{"a", std::to_string(i)}, {"k" + std::to_string(i), "v"}, {"b", std::to_string(i)}}));
+      if (i % 2 == 1) h.roll();
+    }
+    REQUIRE(h.log->sync().has_value());
+    h.fs.fail_from(h.fs.calls() + call, EIO);
+    completed = h.try_clean().has_value();
+    h.fs.clear_faults();
+    h.crash_and_open(policy, call);
+    const auto left = h.texts();
+    const std::set<std::string> there(left.begin(), left.end());
+    CHECK(there.contains("a=11"));
+    CHECK(there.contains("b=11"));
+    for (int i = 0; i < 12; ++i) CHECK(there.contains("k" + std::to_string(i) + "=v"));
+    CHECK(there.size() == left.size());
+    CHECK(h.log->log_end_offset() == Offset{36});
+    CHECK(h.log->log_start_offset() == Offset{0});
+    for (const auto& entry : *h.fs.list("/data/t-0")) {
+      for (const auto* suffix : {".cleaned", ".swap", ".deleted"}) CHECK_FALSE(entry.name.ends_with(suffix));
+    }
+    // Whatever was done already, a pass does the rest.
+    h.checkpoint.reset();
+    h.clean();
+    CHECK(h.texts().size() == 14);
+  }
+}
+
+TEST_CASE("a call that fails leaves a log that goes on, or says that it is offline", "[compaction]") {
+  bool completed = false;
+  int went_on = 0;
+  for (std::uint64_t call = 1; !completed; ++call) {
+    CAPTURE(call);
+    CompactionHarness h;
+    h.open();
+    for (int i = 0; i < 6; ++i) {
+      h.append(batch({{"a", std::to_string(i)}, {"k" + std::to_string(i), "v"}}));
+      h.roll();
+    }
+    REQUIRE(h.log->sync().has_value());
+    h.fs.fail_at(h.fs.calls() + call, EIO);
+    completed = h.try_clean().has_value();
+    h.fs.clear_faults();
+    if (h.log->is_offline()) {
+      h.crash_and_open(CrashPolicy::keep_unsynced);
+    } else {
+      ++went_on;
+      h.append(batch({{"z", "1"}}));
+    }
+    h.checkpoint.reset();
+    h.roll();
+    h.clean();
+    CHECK(h.texts().size() == (h.log->log_end_offset() == Offset{13} ? 8 : 7));
+  }
+  CHECK(went_on > 3);
 }
 
 }  // namespace
