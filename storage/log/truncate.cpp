@@ -64,7 +64,6 @@ Result<> Log::restart_at(Offset offset, Timestamp now) {
   auto& state = *state_;
   state.changed = true;
   state.truncations.fetch_add(1, std::memory_order_acq_rel);
-  if (const auto cleared = state.epochs.clear(); !cleared) return cleared.error();
   state.producers.clear();
   state.unstable.truncate_to(kNoOffset, std::nullopt);
   if (const auto removed = state.snapshots.remove_after(kNoOffset); !removed) return removed.error();
@@ -74,6 +73,8 @@ Result<> Log::restart_at(Offset offset, Timestamp now) {
     if (const auto removed = (*segment)->remove(); !removed) return removed.error();
   }
   state.unsynced_sealed.clear();
+  // Not before: a crash that leaves some of the log must leave its epochs too.
+  if (const auto cleared = state.epochs.clear(); !cleared) return cleared.error();
   auto created = Segment::create(resources_, directory_, offset, state.options, now);
   if (!created) return created.error();
   state.segments.replace({std::move(*created)});
