@@ -6,6 +6,7 @@ from .client_rows import CLIENTS, ClientRow
 from .compaction import Compaction
 from .dump_log import DumpLog
 from .full_disk import FullDisk
+from .moved_partition import MovedPartition
 from .kafka_tools_rows import AdminTools, ConsoleTools
 from .kill_cycles import KillCycles
 from .real_input import KilledBroker, RealInput
@@ -21,6 +22,7 @@ _ROWS = [
     DumpLog(),
     Compaction(),
     FullDisk(),
+    MovedPartition(),
     TransactionalLog(),
     Garbage(),
 ]

@@ -207,12 +207,13 @@ class Writer:
     """An idempotent librdkafka producer that sends without end and retries for ever: {number: (partition, offset)} of what
     was acknowledged."""
 
-    def __init__(self, bootstrap, topic):
+    def __init__(self, bootstrap, topic, partitions=2):
         from confluent_kafka import Producer
 
         self.offsets = {}
         self.errors = []
         self._topic = topic
+        self._partitions = partitions
         self._stopping = threading.Event()
         self._producer = Producer(
             {
@@ -233,7 +234,7 @@ class Writer:
         while not self._stopping.is_set():
             try:
                 self._producer.produce(
-                    self._topic, value, b"%d" % number, partition=number % 2, on_delivery=self._delivered
+                    self._topic, value, b"%d" % number, partition=number % self._partitions, on_delivery=self._delivered
                 )
                 number += 1
                 self._producer.poll(0)
