@@ -14,7 +14,11 @@ constexpr std::uint64_t kSearchCrcFactor = 8;
 }  // namespace
 
 BatchScan::BatchScan(const File& file, const ScanBounds& bounds)
-    : buffer_(file, bounds.end), bounds_(bounds), position_(bounds.position), expected_(bounds.expected) {}
+    : buffer_(file, bounds.end),
+      bounds_(bounds),
+      position_(bounds.position),
+      expected_(bounds.expected),
+      epoch_(bounds.leader_epoch) {}
 
 Result<std::optional<record::BatchView>> BatchScan::next() {
   if (position_ >= bounds_.end) return std::optional<record::BatchView>{};

@@ -18,7 +18,8 @@ struct ScanBounds {
   std::uint32_t end = 0;       ///< of the file, as far as it is written
   Offset expected{0};          ///< no batch begins below
   Offset limit{0};  ///< no batch has an offset at or above: the next segment's base, or what an index can name
-  const LeaderEpochCache* epochs = nullptr;  ///< null: unknown
+  const LeaderEpochCache* epochs = nullptr;   ///< null: unknown
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< of what lies before: none may be lower
 };
 
 /// Walks the batches of a `.log` file and tells sound ones from damage. The CRC covers neither base offset, length nor
@@ -60,8 +61,8 @@ class BatchScan {
   ScanBounds bounds_;
   std::uint32_t position_;
   Offset expected_;
-  LeaderEpoch epoch_ = kNoLeaderEpoch;  // of the last sound batch
-  Verdict verdict_ = Verdict::sound;    // on what next() looked at
+  LeaderEpoch epoch_;                 // of the last sound batch
+  Verdict verdict_ = Verdict::sound;  // on what next() looked at
 };
 
 }  // namespace sluice::storage

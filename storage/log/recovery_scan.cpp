@@ -91,7 +91,8 @@ Result<Offset> Log::Recovery::scan_segment(Segment& segment, Offset limit) {
                   .end = segment.size(),
                   .expected = start->expected,
                   .limit = limit,
-                  .epochs = known_epochs_ ? &*known_epochs_ : nullptr}};
+                  .epochs = known_epochs_ ? &*known_epochs_ : nullptr,
+                  .leader_epoch = scanned_epochs_.empty() ? kNoLeaderEpoch : scanned_epochs_.back().leader_epoch}};
   while (true) {
     const auto position = scan.position();
     const auto batch = scan.next();
