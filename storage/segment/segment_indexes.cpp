@@ -92,7 +92,9 @@ Result<> Segment::begin_rebuild() {
 }
 
 Result<> Segment::rebuild_with(const record::BatchView& header, std::uint32_t position) {
-  auto room = has_room(1);  // a sparse index may stop early
+  // A sparse index may stop early; what was kept of it may name a batch that turned out to be damaged.
+  const auto last = offset_index_.last();
+  const auto room = has_room(1) && (!last || (header.last_offset() > last->offset && position > last->position));
   if (room) {
     if (const auto ensured = ensure_index_room(header.size(), 1); !ensured) return ensured.error();
   }

@@ -55,6 +55,8 @@ Result<Segment::ScanStart> Segment::keep_proven_entries(Offset recovery_point) {
 // Entries of batches that were cut must not come back among those of the batches that take their place: they ascend
 // too.
 Result<> Segment::forget_stale_entries() {
+  offset_index_.truncate_to(end().next_offset);
+  time_index_.truncate_to(end().next_offset);
   for (auto* file : {&offset_index_.file(), &time_index_.file()}) {
     if (const auto trimmed = file->trim(); !trimmed) return trimmed.error();
     if (const auto synced = file->sync(); !synced) return synced.error();
