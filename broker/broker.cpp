@@ -11,6 +11,7 @@
 #include "broker/controller/local_controller_driver.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/metadata_log_driver.hpp"
+#include "broker/descriptor_limit.hpp"
 #include "broker/directory_watch.hpp"
 #include "broker/fetch/fetch_session.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
@@ -139,6 +140,7 @@ bool Broker::Parts::open_data_directories() {
     return false;
   }
   logs = std::move(*opened);
+  logs->limit_open_segments(open_segments_max());
   integrity::report_damage(*logs, *metrics);
   watch_directories();
   // The metadata log is in the first one.

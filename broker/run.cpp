@@ -2,11 +2,11 @@
 #include <pthread.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
 #include "broker/broker.hpp"
+#include "broker/descriptor_limit.hpp"
 
 namespace sluice::broker {
 namespace {
@@ -28,15 +28,6 @@ sigset_t take_over_signals() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as EFBIG, as any failing write
   return set;
-}
-
-/// Logs and connections take thousands of descriptors; the soft limit of a shell is 1024, kept low for programs that
-/// use select, of which this is none.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("can't raise the limit of open files");
 }
 
 int wait_for(const sigset_t& set) {

@@ -129,6 +129,8 @@ class LogManager {
   /// Asks each disk for its space: once a second. `reserve` is what records leave free; nullopt: a share of the disk.
   /// Returns whether the fullness of any has changed.
   bool look_at_space(std::optional<std::uint64_t> reserve);
+  /// How many segments may have their files open at a time; the others open theirs when they are used.
+  void limit_open_segments(std::size_t max);
   /// For files of others in the directories, so that their failures count.
   FileSystem& file_system() noexcept;
   /// Errors: ENOENT when it is not one of `log.dirs`; directory_offline.

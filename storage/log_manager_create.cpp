@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t kWishesMax = 10'000;  // of partitions that may never come
 constexpr std::size_t kSyncedSinglyMax = 2;
 
-Result<> sync_singly(FileSystem& fs, const std::string& parent, const std::vector<std::string>& paths) {
-  for (const auto& path : paths) {
+Result<> sync_singly(FileSystem& fs, const std::string& parent, const std::vector<std::shared_ptr<Log>>& logs) {
+  for (const auto& log : logs) {
+    const auto path = log->directory();
     const auto metadata = fs.open(join_path(path, kPartitionMetadataFile), OpenMode::existing);
     if (!metadata) return metadata.error();
     if (const auto synced = (*metadata)->sync_data(); !synced) return synced;
@@ -106,7 +107,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
   const std::lock_guard lock{state_->mutex};
   std::erase_if(state_->unopened, [&](const State::Unopened& unopened) { return unopened.partition == partition; });
   state_->hold(partition, {shared, topic_id, *chosen});
-  state_->unsynced.push_back({path, *chosen});
+  state_->unsynced.push_back({shared, *chosen});
   state_->wished.erase(partition);
   return shared;
 }
@@ -118,13 +119,14 @@ Result<> LogManager::sync_created() {
     const std::lock_guard lock{state_->mutex};
     created.swap(state_->unsynced);
   }
-  std::map<std::size_t, std::vector<std::string>> by_directory;
-  for (auto& made : created) by_directory[made.directory].push_back(std::move(made.path));
-  for (const auto& [directory, paths] : by_directory) {
+  std::map<std::size_t, std::vector<std::shared_ptr<Log>>> by_directory;
+  for (auto& made : created) by_directory[made.directory].push_back(std::move(made.log));
+  for (const auto& [directory, logs] : by_directory) {
     const auto& parent = state_->directories[directory].path();
-    const bool many = paths.size() > kSyncedSinglyMax;
-    const auto synced = many ? state_->fs.sync_file_system(parent) : sync_singly(state_->fs, parent, paths);
+    const bool many = logs.size() > kSyncedSinglyMax;
+    const auto synced = many ? state_->fs.sync_file_system(parent) : sync_singly(state_->fs, parent, logs);
     if (!synced) return synced;
+    for (const auto& log : logs) log->names_were_synced();
   }
   return {};
 }

@@ -52,6 +52,7 @@ bool LogManager::look_at_space(std::optional<std::uint64_t> reserve) {
   return changed;
 }
 
+void LogManager::limit_open_segments(std::size_t max) { state_->resources.open_segments.set_max(max); }
 FileSystem& LogManager::file_system() noexcept { return state_->fs; }
 
 Result<std::size_t> LogManager::find_directory(const std::string& path) const {

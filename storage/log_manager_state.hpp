@@ -66,7 +66,7 @@ struct LogManager::State {
   std::unordered_map<TopicPartition, Held> logs;
   std::vector<std::size_t> log_counts;  // of each directory
   struct Created {
-    std::string path;
+    std::shared_ptr<Log> log;
     std::size_t directory;
   };
   std::vector<Created> unsynced;  // logs that were made and may still be lost with the power

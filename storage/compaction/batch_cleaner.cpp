@@ -85,7 +85,9 @@ Result<> BatchCleaner::select(const record::BatchView& batch) {
     if (!record) return record.error();
     if (!*record) break;
     Candidate candidate{**record, {}, false};
-    if (!batch.is_control() && (*record)->key && batch.base_offset() + (*record)->offset_delta < view_.mapped_until) {
+    const bool mapped = batch.base_offset() + (*record)->offset_delta < view_.mapped_until;
+    if (!batch.is_control() && mapped) {
+      if (!(*record)->key) continue;
       candidate.mapped = true;
       candidate.hash = hash_key(*(*record)->key, view_.secret);
       view_.last_offsets.prefetch(candidate.hash);

@@ -16,26 +16,37 @@ Result<> LeaderEpochLog::load() {
 template <class Change>
 Result<> LeaderEpochLog::change(Change apply) {
   auto changed = cache_;
-  if (!apply(changed) && !unwritten_) return {};
+  if (!apply(changed)) return {};
+  const std::lock_guard file_lock{file_mutex_};
   if (const auto written = write_leader_epoch_checkpoint(fs_, path_, changed.entries()); !written)
     return written.error();
-  unwritten_ = false;
   const std::lock_guard lock{mutex_};
+  unwritten_ = false;
   cache_ = std::move(changed);
   return {};
 }
 
-Result<> LeaderEpochLog::assign(LeaderEpoch leader_epoch, Offset start_offset) {
-  if (leader_epoch <= cache_.latest() && !unwritten_) return {};
-  return change([&](LeaderEpochCache& cache) { return cache.assign(leader_epoch, start_offset); });
+void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
+  if (leader_epoch <= cache_.latest()) return;
+  const std::lock_guard lock{mutex_};
+  if (cache_.assign(leader_epoch, start_offset)) unwritten_ = true;
 }
 
-void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
-  auto changed = cache_;
-  if (!changed.assign(leader_epoch, start_offset)) return;
-  unwritten_ = true;
-  const std::lock_guard lock{mutex_};
-  cache_ = std::move(changed);
+Result<> LeaderEpochLog::write_noted() {
+  const std::lock_guard file_lock{file_mutex_};
+  std::vector<EpochStart> noted;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!unwritten_) return {};
+    unwritten_ = false;
+    noted = cache_.entries();
+  }
+  const auto written = write_leader_epoch_checkpoint(fs_, path_, noted);
+  if (!written) {
+    const std::lock_guard lock{mutex_};
+    unwritten_ = true;
+  }
+  return written;
 }
 
 Result<> LeaderEpochLog::truncate_from_end(Offset end_offset) {
@@ -50,14 +61,16 @@ Result<> LeaderEpochLog::clear() {
   return change([](LeaderEpochCache& cache) { return cache.clear(); });
 }
 
+// What the file says too much goes from it at once: batches of a later epoch would contradict it. What it lacks can be
+// found again.
 Result<> LeaderEpochLog::reconcile(const std::vector<EpochStart>& scanned, Offset start_offset, Offset end_offset) {
-  return change([&](LeaderEpochCache& cache) {
-    bool changed = cache.truncate_from_end(end_offset);
-    for (const auto& entry : scanned) {
-      if (entry.leader_epoch > cache.latest() && cache.assign(entry.leader_epoch, entry.start_offset)) changed = true;
-    }
-    return cache.truncate_from_start(start_offset) || changed;
+  const auto cut = change([&](LeaderEpochCache& cache) {
+    const bool from_end = cache.truncate_from_end(end_offset);
+    return cache.truncate_from_start(start_offset) || from_end;
   });
+  if (!cut) return cut.error();
+  for (const auto& entry : scanned) note(entry.leader_epoch, std::max(entry.start_offset, start_offset));
+  return {};
 }
 
 LeaderEpoch LeaderEpochLog::latest() const {

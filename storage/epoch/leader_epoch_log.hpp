@@ -11,10 +11,11 @@
 
 namespace sluice::storage {
 
-/// A log's leader epochs with their `leader-epoch-checkpoint`: a change is in the file before anybody sees it, but for
-/// an epoch that is only noted.
+/// A log's leader epochs with their `leader-epoch-checkpoint`. What is only noted gets into the file with the next sync
+/// of the log: until then its batches, which a recovery scans, tell.
 ///
-/// Threading: one writer at a time (the log's append mutex); any number of readers, which never wait for the file.
+/// Threading: one writer at a time (the log's append mutex), one write_noted() beside it; any number of readers, which
+/// never wait for the file.
 class LeaderEpochLog {
  public:
   LeaderEpochLog(FileSystem& fs, std::string directory);
@@ -22,10 +23,10 @@ class LeaderEpochLog {
   /// Errors: ENOENT when there is no checkpoint, corrupt_checkpoint; then it is rebuilt from the log.
   Result<> load();
 
-  Result<> assign(LeaderEpoch leader_epoch, Offset start_offset);
-  /// As `assign`, but the file gets it with the next change or with the epoch's first batch: for a log that holds no
-  /// records, of which there may be very many.
+  /// `leader_epoch` begins at `start_offset`, unless it or a later one is known already.
   void note(LeaderEpoch leader_epoch, Offset start_offset);
+  /// Durable when it returns.
+  Result<> write_noted();
   Result<> truncate_from_end(Offset end_offset);
   Result<> truncate_from_start(Offset start_offset);
   Result<> clear();
@@ -46,9 +47,10 @@ class LeaderEpochLog {
 
   FileSystem& fs_;
   std::string path_;
-  mutable std::mutex mutex_;  // guards cache_ against readers
+  std::mutex file_mutex_;     // one write of the file at a time
+  mutable std::mutex mutex_;  // guards both below, never held during I/O
   LeaderEpochCache cache_;
-  bool unwritten_ = false;  // the writer's
+  bool unwritten_ = false;
 };
 
 }  // namespace sluice::storage

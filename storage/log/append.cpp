@@ -15,7 +15,6 @@ Result<Appended> Log::append(record::MutableBatch batch, LeaderEpoch leader_epoc
 
   batch.assign(log_end_offset(), leader_epoch);
   if (const auto room = make_room(batch, now); !room) return room.error();
-  if (const auto assigned = state.epochs.assign(leader_epoch, batch.base_offset()); !assigned) return assigned.error();
   if (const auto appended = append_run(batch.bytes(), 1); !appended) return appended.error();
   state.recent.on_append(batch.base_offset(), batch.bytes().size(), now);
   return Appended{batch.base_offset(), batch.last_offset(), batch.max_timestamp()};
@@ -55,12 +54,11 @@ Result<> Log::append_as_follower(ByteView batches, Timestamp now) {
     std::uint32_t run_batches = 0;
     const bool is_alone = is_abort(*batch);  // its index entry is written first
     do {
-      if (const auto known = state.epochs.assign(batch->partition_leader_epoch(), batch->base_offset()); !known)
-        return known.error();
       run_bytes += batch->size();
       ++run_batches;
       batch = walker.next();
-    } while (batch && !is_alone && !is_abort(*batch) && active.size() + run_bytes + batch->size() <= state.options.segment_bytes &&
+    } while (batch && !is_alone && !is_abort(*batch) &&
+             active.size() + run_bytes + batch->size() <= state.options.segment_bytes &&
              active.has_room(run_batches + 1) && is_in_reach(active, batch->last_offset()));
     const auto run_start = log_end_offset();
     if (const auto appended = append_run({run, run_bytes}, run_batches); !appended) return appended.error();
@@ -92,8 +90,8 @@ Result<> Log::append_run(ByteView run, std::uint32_t batches) {
   }
   if (*aborts > 0) active.transactions().publish();
   for (record::BatchWalker walker{run}; const auto batch = walker.next();) {
-    if (const auto ended = state.producers.apply(*batch))
-      state.unstable.end({ended->first_offset, ended->last_offset});
+    if (const auto ended = state.producers.apply(*batch)) state.unstable.end({ended->first_offset, ended->last_offset});
+    state.epochs.note(batch->partition_leader_epoch(), batch->base_offset());
   }
   state.unstable.set_first_open(state.producers.first_open_transaction());
   state.changed = true;

@@ -21,7 +21,6 @@ void Log::set_options(const LogOptions& options) {
 Result<> Log::begin_leader_epoch(LeaderEpoch leader_epoch) {
   const std::lock_guard lock{state_->append_mutex};
   if (is_offline()) return Errc::log_offline;
-  if (size_bytes() > 0) return state_->epochs.assign(leader_epoch, log_end_offset());
   state_->epochs.note(leader_epoch, log_end_offset());
   return {};
 }

@@ -157,6 +157,9 @@ class Log {
   /// fdatasync of everything appended before the call; returns the end it covers. Readers and appends go on meanwhile.
   Result<Offset> sync();
 
+  /// Whoever created the log has made its directory durable, and the one above.
+  void names_were_synced();
+
   /// Flushes and trims every file; afterwards a clean-shutdown marker may be written. No call may follow.
   Result<> close();
   /// Renames the directory away for deletion; open slices stay readable. Returns the new path, to be removed later.
@@ -179,8 +182,8 @@ class Log {
     return health != nullptr && health->space().is_full();
   }
 
-  /// Records that `leader_epoch` begins at the log end; persisted before it returns, unless the log holds no records:
-  /// then with the first. Called when leadership starts.
+  /// Notes that `leader_epoch` begins at the log end; the next sync persists it, if no batch of it was lost before.
+  /// Called when leadership starts.
   Result<> begin_leader_epoch(LeaderEpoch leader_epoch);
   LeaderEpoch latest_leader_epoch() const;
   EpochEnd end_of_epoch(LeaderEpoch leader_epoch) const;

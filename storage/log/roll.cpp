@@ -26,7 +26,7 @@ Result<> Log::roll_to(Offset base_offset, Timestamp now) {
   const auto active = state.segments.active();
   if (active->size() == 0 && active->base_offset() == base_offset) return {};
   if (const auto sealed = seal_active(); !sealed) return sealed.error();
-  auto created = Segment::create(fs_, directory_, base_offset, state.options, now);
+  auto created = Segment::create(resources_, directory_, base_offset, state.options, now);
   if (!created) return created.error();
   state.directory_unsynced = true;
   state.changed = true;

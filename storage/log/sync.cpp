@@ -32,6 +32,7 @@ Result<Offset> Log::sync_locked() {
       if (const auto synced = segment->sync(true); !synced) return synced.error();
     }
     if (const auto synced = state.snapshots.sync(snapshots); !synced) return synced.error();
+    if (const auto written = state.epochs.write_noted(); !written) return written.error();
     if (active) {
       if (const auto synced = active->sync(false); !synced) return synced.error();
     }
@@ -44,6 +45,13 @@ Result<Offset> Log::sync_locked() {
   if (const auto synced = take_offline_on_error(sync_all()); !synced) return synced.error();
   raise_to(synced_end_offset_, end_offset);
   return end_offset;
+}
+
+void Log::names_were_synced() {
+  auto& state = *state_;
+  const std::lock_guard lock{state.append_mutex};
+  if (state.segments.segments().size() > 1 || state.segments.active()->size() > 0) return;  // there may be newer ones
+  state.directory_unsynced = state.parent_unsynced = false;
 }
 
 Result<> Log::close() {

@@ -126,11 +126,39 @@ TEST_CASE("a created log survives a crash at once, empty", "[log_manager]") {
   Harness harness;
   harness.open();
   harness.create(kPartition);
+  REQUIRE(harness.logs->sync_created());
   harness.logs.reset();
   harness.fs.crash(CrashPolicy::lose_unsynced);
   harness.open();
   REQUIRE(harness.logs->find(kPartition) != nullptr);
   CHECK(harness.logs->topic_id(kPartition) == kTopic);
+}
+
+TEST_CASE("logs that are made together are made durable together", "[log_manager]") {
+  Harness harness;
+  harness.open();
+  std::vector<TopicPartition> partitions;
+  for (int i = 0; i < 40; ++i) partitions.push_back({"many", PartitionId{i}});
+  for (const auto& partition : partitions) harness.create(partition);
+  REQUIRE(harness.logs->sync_created());
+  harness.logs.reset();
+  harness.fs.crash(CrashPolicy::lose_unsynced);
+  harness.open();
+  for (const auto& partition : partitions) CHECK(harness.logs->topic_id(partition) == kTopic);
+}
+
+TEST_CASE("a log that was being made when the power went is made again", "[log_manager]") {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    Harness harness;
+    harness.open();
+    harness.create(kPartition);
+    harness.logs.reset();
+    harness.fs.crash(CrashPolicy::random, seed);
+    harness.open();
+    if (harness.logs->find(kPartition) == nullptr) harness.create(kPartition);
+    CHECK(harness.logs->topic_id(kPartition) == kTopic);
+    CHECK(harness.logs->find(kPartition)->log_end_offset() == Offset{0});
+  }
 }
 
 TEST_CASE("a directory of another cluster or another node is refused", "[log_manager]") {

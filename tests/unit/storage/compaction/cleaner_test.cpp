@@ -52,12 +52,24 @@ TEST_CASE("a batch of which nothing goes stays byte for byte, its segment the sa
   CompactionHarness h;
   h.open();
   h.append(batch({{"a", "1"}, {"b", "1"}}, {.compression = record::Compression::zstd, .compression_level = 19}));
-  h.append(batch({{std::nullopt, "no key"}}));
+  h.append(batch({{"c", "1"}}));
   h.roll();
   const auto before = h.read_all();
   const auto report = h.clean();
   CHECK((h.read_all() == before));
   CHECK(report.bytes_written == 0);
+}
+
+TEST_CASE("records without a key, from before the topic was compacted, go as in Kafka", "[compaction]") {
+  CompactionHarness h;
+  h.open();
+  h.append(batch({{"a", "1"}, {std::nullopt, "no key"}}));
+  h.append(batch({{std::nullopt, "no key"}}));
+  h.append(batch({{"b", "1"}}));
+  h.roll();
+  h.clean();
+  CHECK(h.texts() == Texts{"a=1", "b=1"});
+  CHECK(h.log->log_end_offset() == Offset{4});
 }
 
 TEST_CASE("header fields outlive the records that go", "[compaction]") {
