@@ -30,6 +30,7 @@ namespace sluice::storage {
 
 class CleanedSegment;
 class Segment;
+struct SliceRequest;
 struct ProducerEnd;
 
 struct Appended {
@@ -245,6 +246,7 @@ class Log {
                                       ReadMode mode) const;
   Result<LogSlice> read_once(Offset from, std::size_t bytes_max, Offset end, bool at_least_one_batch,
                              ReadMode mode) const;
+  static Result<LogSlice> read_first(const std::vector<std::shared_ptr<Segment>>& list, const SliceRequest& request);
   Result<SegmentChecked> check_range(Segment& segment, const File& file, std::uint32_t position,
                                      std::uint32_t end) const;
   Result<> examine(Offset from, std::size_t bytes) const;

@@ -31,18 +31,30 @@ Result<LogSlice> Log::read_once(Offset from, std::size_t bytes_max, Offset end, 
                                 ReadMode mode) const {
   const auto log_end = log_end_offset();
   if (from < log_start_offset() || from > log_end) return Errc::offset_out_of_range;
-  const SliceRequest request{from, std::min(end, log_end), bytes_max, at_least_one_batch, mode};
+  SliceRequest request{from, std::min(end, log_end), bytes_max, at_least_one_batch, mode};
   const LogSlice nothing{nullptr, 0, 0, from};
   if (from >= request.end) return nothing;
   const auto list = state_->segments.list();
-  const auto floor = find_floor(*list, from);
+  // Clients take an answer without a record for one that had no room for it: what compaction emptied is passed over,
+  // unless there is nothing else, and they have to learn how far they are.
+  request.skips_empty_batches = true;
+  auto slice = read_first(*list, request);
+  if (slice && slice->empty()) {
+    request.skips_empty_batches = false;
+    slice = read_first(*list, request);
+  }
+  return slice;
+}
+
+Result<LogSlice> Log::read_first(const std::vector<std::shared_ptr<Segment>>& list, const SliceRequest& request) {
+  const auto floor = find_floor(list, request.from);
   if (!floor) return Errc::offset_out_of_range;
-  for (auto i = *floor; i < list->size(); ++i) {
-    auto slice = read_slice(*(*list)[i], request);
+  for (auto i = *floor; i < list.size(); ++i) {
+    auto slice = read_slice(*list[i], request);
     if (!slice) return slice.error();
     if (*slice) return **slice;
   }
-  return nothing;
+  return LogSlice{nullptr, 0, 0, request.from};
 }
 
 }  // namespace sluice::storage

@@ -74,10 +74,7 @@ Result<> Log::Recovery::take_inventory() {
   return remove_orphans(*entries);
 }
 
-// While a `.swap` is there, a compaction was about to replace segments, and the only copy may bear any of the names.
 Result<> Log::Recovery::remove_orphans(const std::vector<DirectoryEntry>& entries) {
-  const bool swapping = std::any_of(entries.begin(), entries.end(),
-                                    [](const DirectoryEntry& entry) { return entry.name.ends_with(suffix::kSwap); });
   const auto belongs_to_none = [&](const std::string& name, std::string_view suffix) {
     const auto base_offset = parse_segment_name(name, suffix);
     return base_offset && !std::binary_search(base_offsets_.begin(), base_offsets_.end(), *base_offset);
@@ -87,7 +84,7 @@ Result<> Log::Recovery::remove_orphans(const std::vector<DirectoryEntry>& entrie
     const bool orphan = belongs_to_none(entry.name, suffix::kOffsetIndex) ||
                         belongs_to_none(entry.name, suffix::kTimeIndex) ||
                         belongs_to_none(entry.name, suffix::kTransactionIndex);
-    if (entry.is_directory || !(orphan || (leftover && !swapping))) continue;
+    if (entry.is_directory || !(orphan || leftover)) continue;
     if (const auto removed = log_.fs_.remove(join_path(log_.directory_, entry.name)); !removed) return removed.error();
   }
   return {};
@@ -104,7 +101,8 @@ Result<> Log::Recovery::open_segments() {
     list.push_back(std::move(*segment));
   }
   if (list.empty()) {
-    auto created = Segment::create(log_.resources_, log_.directory_, opening_.log_start_offset, state.options, opening_.now);
+    auto created =
+        Segment::create(log_.resources_, log_.directory_, opening_.log_start_offset, state.options, opening_.now);
     if (!created) return created.error();
     state.directory_unsynced = true;
     list.push_back(std::move(*created));

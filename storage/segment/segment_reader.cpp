@@ -56,8 +56,11 @@ Result<std::optional<LogSlice>> read_slice(Segment& segment, const SliceRequest&
   }
 
   HeaderWalker walker{segment.file(), *floor, end.size, request.mode};
+  const auto is_passed = [&](const record::BatchView& header) {
+    return header.last_offset() < request.from || (request.skips_empty_batches && header.record_count() == 0);
+  };
   auto first = walker.next();
-  while (first && *first && (*first)->header.last_offset() < request.from) first = walker.next();
+  while (first && *first && is_passed((*first)->header)) first = walker.next();
   if (!first) return first.error();
   if (!*first && ends_damaged) return Errc::corrupt_batch;
   if (!*first) return std::optional<LogSlice>{};

@@ -18,7 +18,11 @@ using test::produce;
 using test::TestBroker;
 
 test::Bytes sequenced(ProducerId id, std::int32_t sequence) {
-  return batch_of(1, 10, {.producer_id = id, .producer_epoch = ProducerEpoch{0}, .base_sequence = sequence});
+  // Of now: a producer whose last record is old is forgotten at a start.
+  const Timestamp now{
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
+  return batch({{"k", "v", now}}, {.producer_id = id, .producer_epoch = ProducerEpoch{0}, .base_sequence = sequence});
 }
 
 }  // namespace

@@ -98,22 +98,15 @@ TEST_CASE("indexes are rebuilt when in doubt", "[log]") {
   CHECK(read_file(h.fs, base + ".index").value().size() > 8);
 }
 
-TEST_CASE("leftovers of an interrupted deletion go, but not beside a swap", "[log]") {
+TEST_CASE("leftovers of an interrupted deletion go", "[log]") {
   LogHarness h;
   h.open();
   h.append(batch_of(1, 10));
   REQUIRE(h.log->close().has_value());
   const std::string leftover = "/data/t-0/00000000000000000007.log.deleted";
   REQUIRE(write_file_atomically(h.fs, leftover, "x").has_value());
-  SECTION("alone") {
-    h.open({Offset{1}, Offset{0}, true});
-    CHECK_FALSE(h.fs.exists(leftover).value());
-  }
-  SECTION("beside a swap") {
-    REQUIRE(write_file_atomically(h.fs, "/data/t-0/00000000000000000007.log.swap", "x").has_value());
-    h.open({Offset{1}, Offset{0}, true});
-    CHECK(h.fs.exists(leftover).value());
-  }
+  h.open({Offset{1}, Offset{0}, true});
+  CHECK_FALSE(h.fs.exists(leftover).value());
 }
 
 TEST_CASE("a slice stays readable when its segment is deleted", "[log]") {
