@@ -4,6 +4,7 @@
 #include <mutex>
 #include <spdlog/spdlog.h>
 #include <thread>
+#include <utility>
 
 #include "broker/admin/admin_server.hpp"
 #include "broker/admin/standard_routes.hpp"
@@ -205,10 +206,16 @@ bool Broker::Parts::open_logs() {
   syncer = std::make_unique<replication::LogSyncer>(static_cast<unsigned>(settings.sync_threads), *metrics);
   partitions = std::make_unique<replication::PartitionTable>(*logs, *syncer, *config, settings);
   const auto image = controller->image();
+  // A topic's partitions are asked for one after the other.
+  const controller::TopicImage* resolved = nullptr;
+  storage::LogOptions options;
   const auto options_for = [&](const TopicPartition& name) -> std::optional<storage::LogOptions> {
     const auto* topic = image->find_topic(name.topic);
     if (topic == nullptr || topic->find_partition(name.partition) == nullptr) return std::nullopt;
-    return partitions->log_options(config::resolve(*config, topic->configs));
+    if (std::exchange(resolved, topic) != topic) {
+      options = partitions->log_options(config::resolve(*config, topic->configs));
+    }
+    return options;
   };
   const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir) * settings.log_dirs.size();
   const auto topic_id_of = [&](const TopicPartition& name) {

@@ -41,9 +41,9 @@ class LogManager {
   };
   /// Settings of a partition's log, asked for when it is opened; nullopt: nobody claims it, leave its directory alone.
   using OptionsFor = std::function<std::optional<LogOptions>(const TopicPartition&)>;
-  /// Runs every job, some at a time, and returns when all are done.
   /// Of a partition that is served; called with a lock of the manager held.
   using HighWatermarkOf = std::function<std::optional<Offset>(const TopicPartition&)>;
+  /// Runs every job, some at a time, and returns when all are done.
   using RunAll = std::function<void(std::vector<std::function<void()>>)>;
 
   struct Space {

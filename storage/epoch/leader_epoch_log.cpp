@@ -32,12 +32,14 @@ void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
   if (cache_.assign(leader_epoch, start_offset)) unwritten_ = true;
 }
 
-Result<> LeaderEpochLog::write_noted() {
+// An epoch that has no batch yet is lost by every recovery: a log without records, of which there may be very many,
+// needs no file.
+Result<> LeaderEpochLog::write_noted(Offset log_end_offset) {
   const std::lock_guard file_lock{file_mutex_};
   std::vector<EpochStart> noted;
   {
     const std::lock_guard lock{mutex_};
-    if (!unwritten_) return {};
+    if (!unwritten_ || cache_.entries().back().start_offset >= log_end_offset) return {};
     unwritten_ = false;
     noted = cache_.entries();
   }

@@ -25,8 +25,8 @@ class LeaderEpochLog {
 
   /// `leader_epoch` begins at `start_offset`, unless it or a later one is known already.
   void note(LeaderEpoch leader_epoch, Offset start_offset);
-  /// Durable when it returns.
-  Result<> write_noted();
+  /// Writes what was noted, once the latest epoch has a batch. Durable when it returns.
+  Result<> write_noted(Offset log_end_offset);
   Result<> truncate_from_end(Offset end_offset);
   Result<> truncate_from_start(Offset start_offset);
   Result<> clear();

@@ -32,7 +32,7 @@ Result<Offset> Log::sync_locked() {
       if (const auto synced = segment->sync(true); !synced) return synced.error();
     }
     if (const auto synced = state.snapshots.sync(snapshots); !synced) return synced.error();
-    if (const auto written = state.epochs.write_noted(); !written) return written.error();
+    if (const auto written = state.epochs.write_noted(end_offset); !written) return written.error();
     if (active) {
       if (const auto synced = active->sync(false); !synced) return synced.error();
     }
