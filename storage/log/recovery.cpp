@@ -80,7 +80,8 @@ Result<> Log::Recovery::remove_orphans(const std::vector<DirectoryEntry>& entrie
     return base_offset && !std::binary_search(base_offsets_.begin(), base_offsets_.end(), *base_offset);
   };
   for (const auto& entry : entries) {
-    const bool leftover = entry.name.ends_with(suffix::kDeleted) || entry.name.ends_with(suffix::kCleaned);
+    const bool leftover = entry.name.ends_with(suffix::kDeleted) || entry.name.ends_with(suffix::kCleaned) ||
+                          entry.name.ends_with(suffix::kTemporary);
     const bool orphan = belongs_to_none(entry.name, suffix::kOffsetIndex) ||
                         belongs_to_none(entry.name, suffix::kTimeIndex) ||
                         belongs_to_none(entry.name, suffix::kTransactionIndex);

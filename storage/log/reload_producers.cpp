@@ -51,6 +51,9 @@ Result<> Log::Recovery::restore_producers() {
   const auto scanned_from = first_scanned < list.size() ? list[first_scanned]->base_offset() : log_.log_end_offset();
   const auto from = load_snapshot(state.snapshots, scanned_from, list.front()->base_offset(), state.producers);
   if (!from) return from.error();
+  if (report_.scanned) {
+    if (const auto removed = state.snapshots.remove_unreadable(*from); !removed) return removed.error();
+  }
 
   // What was synced counts as replicated: a high watermark begins there.
   std::vector<std::vector<AbortedTransaction>> aborted(list.size() - first_scanned);

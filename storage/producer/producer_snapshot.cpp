@@ -148,12 +148,17 @@ std::optional<Offset> ProducerSnapshots::latest() const noexcept {
   return offsets_.back();
 }
 
+// Whole or not at all, as far as a killed process goes; the log's sync makes it durable.
 Result<> ProducerSnapshots::write(Offset offset, const ProducerState& state) {
-  auto file = fs_.open(path(offset), OpenMode::create);
-  if (!file) return file.error();
-  const auto bytes = encode_producer_snapshot(state);
-  if (const auto cut = (*file)->truncate(0); !cut) return cut.error();
-  if (const auto written = (*file)->write_at(0, ByteView{bytes}); !written) return written.error();
+  const auto temporary = path(offset) + std::string{suffix::kTemporary};
+  {
+    const auto file = fs_.open(temporary, OpenMode::create);
+    if (!file) return file.error();
+    const auto bytes = encode_producer_snapshot(state);
+    if (const auto cut = (*file)->truncate(0); !cut) return cut.error();
+    if (const auto written = (*file)->write_at(0, ByteView{bytes}); !written) return written.error();
+  }
+  if (const auto renamed = fs_.rename(temporary, path(offset)); !renamed) return renamed.error();
   const auto at = std::lower_bound(offsets_.begin(), offsets_.end(), offset);
   if (at == offsets_.end() || *at != offset) offsets_.insert(at, offset);
   if (!state.empty()) unsynced_.push_back(offset);
@@ -204,6 +209,14 @@ Result<> ProducerSnapshots::remove_if(Unwanted unwanted) {
   }
   offsets_ = std::move(kept);
   return result;
+}
+
+Result<> ProducerSnapshots::remove_unreadable(Offset after) {
+  const auto is_unreadable = [&](Offset offset) {
+    const auto content = read_file(fs_, path(offset));
+    return content && !decode_producer_snapshot(as_byte_view(*content));
+  };
+  return remove_if([&](Offset candidate) { return candidate > after && is_unreadable(candidate); });
 }
 
 Result<> ProducerSnapshots::remove_after(Offset offset) {

@@ -17,6 +17,7 @@ inline constexpr std::string_view kProducerSnapshot = ".snapshot";
 inline constexpr std::string_view kDeleted = ".deleted";  ///< renamed away, to be removed
 inline constexpr std::string_view kCleaned = ".cleaned";  ///< an unfinished output of compaction
 inline constexpr std::string_view kSwap = ".swap";
+inline constexpr std::string_view kTemporary = ".tmp";  ///< about to get its name; Kafka's, too
 }  // namespace suffix
 
 /// `<directory>/<20-digit base offset><suffix>`.

@@ -18,6 +18,7 @@ from rows.client_rows import referee_command
 
 PARTITIONS = 2
 KEYS = 500
+RECORDS_PER_SECOND = 400  # what every kill has to go through again stays small
 VALUE_BYTES = 700
 # Far more than a broker needs to come back, so that one producer lives through all kills.
 DELIVERY_TIMEOUT_MS = 600_000
@@ -68,7 +69,7 @@ class Sender(threading.Thread):
         return b"k%d" % (number * 7919 % KEYS)
 
     def run(self):
-        while not self.halted.is_set():
+        while not self.halted.wait(1 / RECORDS_PER_SECOND):
             number = self.sent
             self.sent += 1
             for topic in self.topics:
