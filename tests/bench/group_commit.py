@@ -15,79 +15,14 @@ import glob
 import json
 import os
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import tempfile
-import time
 
-TICK = os.sysconf("SC_CLK_TCK")
+import servers
+
 FIGURES = ("per_second", "p50_us", "p99_us", "p999_us")
-
-
-class Server:
-    """A process of ours that listens on `port`; its data is gone with it."""
-
-    def __init__(self, name, port, command, directory, topic_config=()):
-        self.name, self.port, self.topic_config = name, port, topic_config
-        self.log = open(os.path.join(directory, name + ".log"), "w")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
-        self.wait_until_open()
-
-    def wait_until_open(self):
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise SystemExit(f"{self.name} ended with {self.process.returncode}, see {self.log.name}")
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit(f"{self.name} does not listen on {self.port}, see {self.log.name}")
-
-    def cpu(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
-def start_sluice(options, directory):
-    command = [os.path.join(options.build, "bin", "sluiced"),
-               "--set", f"listeners=PLAINTEXT://127.0.0.1:{options.port}",
-               "--set", f"log.dirs={directory}/sluice", "--set", "sluice.durability=fsync",
-               "--set", f"sluice.admin.listener=127.0.0.1:{options.port + 1}"]
-    for setting in options.set:
-        command += ["--set", setting]
-    return Server("sluice", options.port, command, directory)
-
-
-def start_kafka(options, directory):
-    jars = options.kafka_home if glob.glob(os.path.join(options.kafka_home, "*.jar")) else os.path.join(options.kafka_home, "libs")
-    port = options.port + 2
-    properties = os.path.join(directory, "kafka.properties")
-    with open(properties, "w") as out:
-        out.write(f"""process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{port + 1}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={directory}/kafka
-offsets.topic.replication.factor=1
-""")
-    java = ["java", "-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", f"-Dkafka.logs.dir={directory}", "-cp", f"{jars}/*"]
-    subprocess.run(java + ["kafka.tools.StorageTool", "format", "-t", "Z3JvdXBfY29tbWl0XzAwMQ", "-c", properties],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return Server("kafka", port, java + ["kafka.Kafka", properties], directory, ("--config", "flush.messages=1"))
+TOPIC_CONFIG = {"sluice": (), "kafka": ("--config", "flush.messages=1")}
 
 
 def program(options, name, *arguments):
@@ -100,7 +35,7 @@ def program(options, name, *arguments):
 def load(options, server, producers, partitions):
     before = server.cpu()
     found = program(options, "group_commit_bench", "--broker", f"127.0.0.1:{server.port}", "--producers", producers,
-                    "--partitions", partitions, "--seconds", options.seconds, "--size", options.size, *server.topic_config)
+                    "--partitions", partitions, "--seconds", options.seconds, "--size", options.size, *TOPIC_CONFIG[server.name])
     found["cpu"] = server.cpu() - before
     return found
 
@@ -143,24 +78,27 @@ def main():
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="group-commit-", dir=options.directory)
-    servers = []
+    running = []
     try:
         device = show_device(options, directory)
-        servers.append(start_sluice(options, directory))
+        running.append(servers.sluice(os.path.join(options.build, "bin", "sluiced"), options.port, directory,
+                                      ["sluice.durability=fsync", *options.set]))
         if options.kafka_home:
-            servers.append(start_kafka(options, directory))
-            for _ in range(options.warmup):  # its compiler takes its time
-                load(options, servers[1], 64, 8)
-        names = [server.name for server in servers]
-        both = len(servers) == 2
+            running.append(servers.kafka(options.kafka_home, options.port + 2, directory))
+        for server in running:
+            server.start()
+        both = len(running) == 2
+        for _ in range(options.warmup if both else 0):  # its compiler takes its time
+            load(options, running[1], 64, 8)
+        names = [server.name for server in running]
         print("| producers | partitions | " + " | ".join(f"{name} records/s | {name} p50 / p99 / p99.9 ms" for name in names) +
               (" | ratio records/s | ratio p99" if both else "") + " | sluice records a device sync |")
-        print("|---" * (3 + 2 * len(servers) + 2 * both) + "|")
+        print("|---" * (3 + 2 * len(running) + 2 * both) + "|")
         for producers in options.producers:
             for partitions in options.partitions:
                 found = {name: [] for name in names}
                 for _ in range(options.runs):
-                    for server in servers:
+                    for server in running:
                         found[server.name].append(load(options, server, producers, partitions))
                 found = [medians(found[name]) for name in names]
                 cells = [f"{one['per_second']:,.0f} | {latencies(one)}" for one in found]
@@ -169,8 +107,9 @@ def main():
                 print(f"| {producers} | {partitions} | " + " | ".join(cells) +
                       f" | {found[0]['per_second'] / device[producers]:.2f} |", flush=True)
     finally:
-        for server in servers:
-            server.stop()
+        for server in running:
+            if server.process:
+                server.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
