@@ -86,7 +86,8 @@ struct Broker::Parts {
         metrics(std::make_shared<metrics::BrokerMetrics>(api_names(), error_names(), SLUICE_VERSION)),
         server(settings),
         metadata_pool(1, "sluice-metadata"),
-        background_pool(static_cast<unsigned>(settings.background_threads), "sluice-bg") {}
+        background_pool(static_cast<unsigned>(settings.background_threads), "sluice-bg",
+                        BlockingPool::Priority::background) {}
 
   bool open_data_directories();
   void watch_directories();
@@ -134,8 +135,7 @@ struct Broker::Parts {
 };
 
 bool Broker::Parts::open_data_directories() {
-  auto opened = storage::LogManager::open(files, settings.log_dirs,
-                                          {.cluster_id = {}, .node_id = settings.node_id});
+  auto opened = storage::LogManager::open(files, settings.log_dirs, {.cluster_id = {}, .node_id = settings.node_id});
   if (!opened) {
     spdlog::critical("can't use log.dirs: {}", opened.error().message());
     return false;
@@ -167,8 +167,9 @@ void Broker::Parts::watch_directories() {
   const auto delete_old = [this] {
     if (metadata_applied.load()) replication::run_log_upkeep(*partitions, wall_clock_now(), *metrics);
   };
-  directory_watch = std::make_unique<DirectoryWatch>(
-      *logs, *metrics, settings.disk_reserve_bytes, DirectoryWatch::Listeners{.on_failure = drop_failed, .on_full = delete_old});
+  directory_watch =
+      std::make_unique<DirectoryWatch>(*logs, *metrics, settings.disk_reserve_bytes,
+                                       DirectoryWatch::Listeners{.on_failure = drop_failed, .on_full = delete_old});
 }
 
 controller::BrokerImage Broker::Parts::registration() const {
@@ -286,11 +287,11 @@ void Broker::Parts::start_housekeeping() {
                      [this] { replication::run_log_upkeep(*partitions, wall_clock_now(), *metrics); });
   housekeeping.every(settings.groups.offsets_retention_check_interval, [this] { groups->forget_expired(); });
   housekeeping.start();
-  scrubber = std::make_unique<integrity::Scrubber>(
-      *logs,
-      integrity::ScrubOptions{.bytes_per_second = settings.scrub_bytes_per_second,
-                              .interval = settings.scrub_interval_ms},
-      *metrics, wall_clock_now);
+  scrubber =
+      std::make_unique<integrity::Scrubber>(*logs,
+                                            integrity::ScrubOptions{.bytes_per_second = settings.scrub_bytes_per_second,
+                                                                    .interval = settings.scrub_interval_ms},
+                                            *metrics, wall_clock_now);
   scrubber->start();
   cleaner = std::make_unique<replication::LogCleaner>(settings.cleaner, *partitions, *metrics);
   cleaner->start();
@@ -326,7 +327,8 @@ void Broker::Parts::stop() {
   if (logs_opened) {
     const auto threads = static_cast<std::size_t>(settings.num_recovery_threads_per_data_dir);
     syncer->stop();
-    const auto closed = logs->close(partitions->high_watermark_lookup(), [&](auto jobs) { run_all(std::move(jobs), threads); });
+    const auto closed =
+        logs->close(partitions->high_watermark_lookup(), [&](auto jobs) { run_all(std::move(jobs), threads); });
     if (!closed)
       spdlog::error("no clean shutdown, logs will be checked at the next start: {}", closed.error().message());
   }

@@ -16,7 +16,7 @@ class ImageSource;
 namespace replication {
 class PartitionTable;
 class ReplicaMover;
-}
+}  // namespace replication
 namespace fetch {
 class FetchSessionCache;
 }
@@ -41,7 +41,7 @@ struct Services {
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
   metrics::BrokerMetrics& metrics;
-  BlockingPool& background;  ///< for what may wait for the disk and is asked for on an io thread
+  BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is
 };
 

@@ -1,5 +1,3 @@
-#include "storage/log_manager_state.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <unordered_map>
@@ -8,6 +6,7 @@
 #include "protocol/base/assert.hpp"
 #include "storage/checkpoint/partition_metadata.hpp"
 #include "storage/data_directory/data_directory.hpp"
+#include "storage/log_manager_state.hpp"
 
 namespace sluice::storage {
 

@@ -95,7 +95,8 @@ class LogManager {
   /// opened.
   Result<std::shared_ptr<Log>> create(const TopicPartition& partition, const Uuid& topic_id, const LogOptions& options,
                                       Timestamp now, Novelty novelty = Novelty::fresh);
-  /// Makes the logs that were created since the last call durable, however many, in a few waits.
+  /// Makes the logs that were created since the last call durable, however many, in a few waits; after a crash those
+  /// too that were created before it and may not be.
   Result<> sync_created();
   /// Where a partition that is not there yet should go; remembered until it is made, or the process ends.
   Result<> wish(const TopicPartition& partition, const std::string& directory);
@@ -161,6 +162,7 @@ class LogManager {
     LogOptions options;
     LogOpening opening;
     std::size_t directory;
+    bool may_be_unsynced;  ///< made shortly before a crash: no checkpoint names it
   };
 
   /// Copies that are not the partition: index of each, and of the copy that took its place, where that is known.

@@ -144,7 +144,8 @@ Result<> LogManager::survey(std::size_t index, const OptionsFor& options_for, Ti
                                 .clean_shutdown = *clean,
                                 .now = now,
                                 .health = state_->healths[index].get()},
-                    .directory = index});
+                    .directory = index,
+                    .may_be_unsynced = !*clean && !recovery_points->contains(partition)});
     found.push_back({.partition = std::move(partition), .directory = std::move(path), .report = {}, .error = {}});
   }
   return {};
@@ -245,8 +246,10 @@ void LogManager::open_log(Recovered& found, Job& job) {
   const auto topic_id = read_topic_id(state_->fs, found.directory);
   // The power went while it was made: nothing was ever in it, and it is made again.
   if (topic_id.is_zero() && log->log_end_offset() == Offset{0} && log->size_bytes() == 0) return;
+  const std::shared_ptr<Log> shared = std::move(log);
   const std::lock_guard lock{state_->mutex};
-  state_->hold(found.partition, {std::move(log), topic_id, job.directory});
+  if (job.may_be_unsynced) state_->unsynced.push_back({shared, job.directory});
+  state_->hold(found.partition, {shared, topic_id, job.directory});
 }
 
 /// A copy that a move left behind goes once the newer one is there.

@@ -40,7 +40,7 @@ struct BrokerSettings {
   std::optional<std::int64_t> replica_move_bytes_per_second;
   std::uint64_t scrub_bytes_per_second = 0;  ///< 0: off
   std::chrono::milliseconds scrub_interval_ms{0};
-  std::optional<std::uint64_t> disk_reserve_bytes;       ///< of each of their disks; nullopt: a share of it
+  std::optional<std::uint64_t> disk_reserve_bytes;  ///< of each of their disks; nullopt: a share of it
 
   // Threads.
   int num_network_threads = 1;

@@ -45,8 +45,9 @@ constexpr std::array kRows{
                .default_value = "64",
                .min = 1,
                .max = 1024,
-               .doc = "The most threads for each data directory that bring appended records to stable storage. They are "
-                      "started when partitions wait for one; syncs beside each other share the disk's work.",
+               .doc =
+                   "The most threads for each data directory that bring appended records to stable storage. They are "
+                   "started when partitions wait for one; syncs beside each other share the disk's work.",
                .group = kThreads},
     Definition{.name = "num.recovery.threads.per.data.dir",
                .type = ConfigType::int32,

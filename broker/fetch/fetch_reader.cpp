@@ -138,8 +138,10 @@ void FetchReader::read_records(PartitionData& data, const FetchTarget& target, P
     into_.cold = true;
     return;
   }
-  spdlog::error("partition={} offset={} can't be read: {}", partition.name().to_string(), target.fetch_offset.value(),
-                failed.message());
+  if (failed != storage::Errc::corrupt_batch) {  // damage was told of when it was found, consumers ask again and again
+    spdlog::error("partition={} offset={} can't be read: {}", partition.name().to_string(), target.fetch_offset.value(),
+                  failed.message());
+  }
   data = fail(std::move(data), api::to_error_code(failed));
 }
 

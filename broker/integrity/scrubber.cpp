@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "broker/thread_priority.hpp"
+
 namespace sluice::broker::integrity {
 namespace {
 
@@ -27,6 +29,7 @@ void Scrubber::start() {
   if (options_.bytes_per_second == 0) return;
   thread_ = std::thread{[this] {
     ::pthread_setname_np(::pthread_self(), "sluice-scrub");
+    yield_to_other_threads();
     run();
   }};
 }

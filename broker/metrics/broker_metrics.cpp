@@ -123,16 +123,17 @@ std::vector<prometheus::MetricFamily> BrokerMetrics::Collect() const {
                   cold_reads_total);
   collect_counter(families, "sluice_cold_read_bytes_total", "Bytes of records brought into memory for such fetches.",
                   cold_read_bytes_total);
-  collect_histogram(families, "sluice_cold_read_latency_seconds", "Time such a read took, its wait for a thread included.",
-                    cold_read_latency);
+  collect_histogram(families, "sluice_cold_read_latency_seconds",
+                    "Time such a read took, its wait for a thread included.", cold_read_latency);
   collect_counter(families, "sluice_log_damage_found_total", "Damaged ranges found in log files.",
                   log_damage_found_total);
   collect_gauge(families, "sluice_log_damaged_ranges", "Ranges of log files that can't be read.", log_damaged_ranges);
   collect_gauge(families, "sluice_log_damaged_partitions", "Partitions with such a range.", log_damaged_partitions);
-  collect_counter(families, "sluice_scrubbed_bytes_total", "Bytes of sealed segments re-read from the disk and checked.",
-                  scrubbed_bytes_total);
+  collect_counter(families, "sluice_scrubbed_bytes_total",
+                  "Bytes of sealed segments re-read from the disk and checked.", scrubbed_bytes_total);
   PulledGauge last_pass;
-  last_pass.pull_from([this] { return static_cast<double>(scrub_last_pass_ms.load(std::memory_order_relaxed)) / 1000; });
+  last_pass.pull_from(
+      [this] { return static_cast<double>(scrub_last_pass_ms.load(std::memory_order_relaxed)) / 1000; });
   collect_gauge(families, "sluice_scrub_last_pass_timestamp_seconds",
                 "When a scrub of all logs last ended, since 1970; 0 before the first.", last_pass);
   collect_counter(families, "sluice_log_cleaner_read_bytes_total", "Bytes that compaction read.",

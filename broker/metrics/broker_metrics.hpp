@@ -56,8 +56,8 @@ struct BrokerMetrics final : public prometheus::Collectable {
   Histogram event_loop_lag;
   Counter cold_reads_total;
   Counter cold_read_bytes_total;
-  Histogram cold_read_latency;  ///< from the look that found records missing in memory to the end of reading them
-  Counter log_damage_found_total;        ///< ranges of a log's file, each once
+  Histogram cold_read_latency;     ///< from the look that found records missing in memory to the end of reading them
+  Counter log_damage_found_total;  ///< ranges of a log's file, each once
   PulledGauge log_damaged_ranges;
   PulledGauge log_damaged_partitions;
   Counter scrubbed_bytes_total;

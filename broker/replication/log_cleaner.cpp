@@ -7,6 +7,7 @@
 
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/replication/partition_table.hpp"
+#include "broker/thread_priority.hpp"
 #include "broker/wall_clock.hpp"
 #include "protocol/record/errc.hpp"
 #include "storage/checkpoint/offset_checkpoint.hpp"
@@ -48,7 +49,10 @@ void LogCleaner::start() {
   if (!settings_.enable) return;
   expose_metrics();
   for (int i = 0; i < settings_.threads; ++i) {
-    threads_.emplace_back([this] { run(); });
+    threads_.emplace_back([this] {
+      yield_to_other_threads();
+      run();
+    });
     pthread_setname_np(threads_.back().native_handle(), "sluice-clean");
   }
 }

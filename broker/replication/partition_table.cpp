@@ -106,8 +106,7 @@ void PartitionTable::open_topic(const controller::TopicChange& change, Timestamp
       known->log().set_options(log_options(*settings));
     } else if (std::find(partition.replicas.begin(), partition.replicas.end(), this_broker_) !=
                partition.replicas.end()) {
-      const bool fresh =
-          started_ && (!change.before || change.before->find_partition(partition.partition) == nullptr);
+      const bool fresh = started_ && (!change.before || change.before->find_partition(partition.partition) == nullptr);
       known = open_partition(image, partition, settings, now, fresh ? Novelty::fresh : Novelty::known);
       if (known) opened.push_back(known);
     }

@@ -77,8 +77,8 @@ class PartitionTable {
   const config::BrokerConfig& config_;
   const BrokerId this_broker_;
   const std::chrono::milliseconds producer_id_expiration_;
-  bool started_ = false;           // what was there before has been applied; on the metadata's thread
-  std::size_t kept_waiting_ = 0;   // partitions that may be in a directory that is away; on the metadata's thread
+  bool started_ = false;          // what was there before has been applied; on the metadata's thread
+  std::size_t kept_waiting_ = 0;  // partitions that may be in a directory that is away; on the metadata's thread
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, TopicPtr, TextHash, std::equal_to<>> by_name_;
   std::unordered_map<Uuid, TopicPtr> by_id_;

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "broker/thread_priority.hpp"
+
 namespace sluice::broker {
 
 struct BlockingPool::State {
@@ -36,9 +38,12 @@ struct BlockingPool::State {
   }
 };
 
-BlockingPool::BlockingPool(unsigned threads, const char* name) : state_(std::make_unique<State>()) {
+BlockingPool::BlockingPool(unsigned threads, const char* name, Priority priority) : state_(std::make_unique<State>()) {
   for (unsigned i = 0; i < threads; ++i) {
-    state_->threads.emplace_back([state = state_.get()] { state->run(); });
+    state_->threads.emplace_back([state = state_.get(), priority] {
+      if (priority == Priority::background) yield_to_other_threads();
+      state->run();
+    });
     pthread_setname_np(state_->threads.back().native_handle(), name);
   }
 }

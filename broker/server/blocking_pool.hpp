@@ -10,7 +10,9 @@ namespace sluice::broker {
 /// memory. Tasks start in order.
 class BlockingPool {
  public:
-  BlockingPool(unsigned threads, const char* name);
+  enum class Priority { normal, background };  ///< background: when other threads have nothing to do, mostly
+
+  BlockingPool(unsigned threads, const char* name, Priority priority = Priority::normal);
   ~BlockingPool();  ///< as `finish`
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;

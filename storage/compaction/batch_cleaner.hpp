@@ -45,10 +45,11 @@ struct CleaningView {
 /// Leaves out of batches what compaction removes, batch by batch in the order of the log.
 ///
 /// Goes: a record whose key has a later one, a tombstone past its delete horizon, everything of aborted transactions,
-/// and a marker past its horizon whose transaction has no batch left; a record without a key, as in Kafka: none is taken
-/// while a topic is compacted, but older ones may be there. Stays: whatever lies at or past `mapped_until`. The horizon is `now` + delete_retention of the first pass that met the tombstone as its
-/// key's last, or the marker without data; it is kept in the header (KIP-534). Base offset, last offset, sequences,
-/// epochs, codec and timestamp type of a batch never change; without a change it is returned as it was, byte for byte.
+/// a marker past its horizon whose transaction has no batch left, and a record without a key, as in Kafka: none is
+/// taken while a topic is compacted, but older ones may be there. Stays: whatever lies at or past `mapped_until`. The
+/// horizon is `now` + delete_retention of the first pass that met the tombstone as its key's last, or the marker
+/// without data; it is kept in the header (KIP-534). Base offset, last offset, sequences, epochs, codec and timestamp
+/// type of a batch never change; without a change it is returned as it was, byte for byte.
 ///
 /// Threading: one thread at a time.
 class BatchCleaner {

@@ -20,8 +20,8 @@ struct Log::State {
   State(FileSystem& fs, const std::string& directory, const LogOptions& log_options)
       : options(log_options), epochs(fs, directory), snapshots(fs, directory) {}
 
-  std::mutex sync_mutex;    // one sync at a time; truncation waits for it
-  std::mutex append_mutex;  // whoever changes the log; guards all below that does not say otherwise
+  std::mutex sync_mutex;       // one sync at a time; truncation waits for it
+  std::mutex append_mutex;     // whoever changes the log; guards all below that does not say otherwise
   std::mutex directory_mutex;  // the log's own path, against those who ask for it: it changes under all three
 
   LogOptions options;

@@ -40,6 +40,8 @@ Result<> Log::Recovery::run() {
   }
   if (const auto restored = restore_producers(); !restored) return restored.error();
   if (opening_.synced_one_by_one && !log_.damage().empty()) return Errc::corrupt_batch;
+  // The process may have ended between making a segment and syncing its name; what is synced from here on needs it.
+  if (report_.scanned) state.directory_unsynced = true;
   // Idle logs hold no descriptors: files come back on first use.
   for (const auto& segment : state.segments.segments()) {
     if (segment->was_rebuilt()) {

@@ -39,8 +39,7 @@ Result<std::optional<TimestampedOffset>> find_in_segment(Segment& segment, Offse
   if (!before) return before.error();
   const auto position = segment.floor_position(std::max(*before, from));
   if (!position) return position.error();
-  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait,
-                      segment.integrity()->damage()};
+  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait, segment.integrity()->damage()};
   std::vector<std::byte> buffer;
   while (true) {
     const auto step = walker.next();
@@ -65,8 +64,7 @@ Result<Timestamp> largest_timestamp_from(Segment& segment, Offset from) {
   const auto position = segment.floor_position(from);
   if (!position) return position.error();
   auto largest = kNoTimestamp;
-  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait,
-                      segment.integrity()->damage()};
+  HeaderWalker walker{segment.file(), *position, segment.end().size, ReadMode::may_wait, segment.integrity()->damage()};
   while (true) {
     const auto step = walker.next();
     if (!step) return step.error();

@@ -57,8 +57,8 @@ class ProducerSnapshots {
   void move_to(std::string directory) { directory_ = std::move(directory); }
 
   Result<> remove_unreadable(Offset after);  ///< those of a state beyond `after` that a power failure tore
-  Result<> remove_after(Offset offset);   ///< those of a state beyond `offset`
-  Result<> remove_before(Offset offset);  ///< except the latest
+  Result<> remove_after(Offset offset);      ///< those of a state beyond `offset`
+  Result<> remove_before(Offset offset);     ///< except the latest
   /// Removes those that belong to none of `base_offsets` (ascending), except the latest.
   Result<> remove_stray(const std::vector<Offset>& base_offsets);
 

@@ -21,8 +21,8 @@ class HeaderWalker {
     std::uint32_t end() const noexcept { return position + static_cast<std::uint32_t>(header.size()); }
   };
 
-  HeaderWalker(const SegmentFile& file, std::uint32_t position, std::uint32_t end,
-               ReadMode mode = ReadMode::may_wait, std::shared_ptr<const DamageList> damage = nullptr) noexcept
+  HeaderWalker(const SegmentFile& file, std::uint32_t position, std::uint32_t end, ReadMode mode = ReadMode::may_wait,
+               std::shared_ptr<const DamageList> damage = nullptr) noexcept
       : file_(file), mode_(mode), damage_(std::move(damage)), position_(position), end_(end) {}
 
   /// The next batch; nullopt at the end. Errors: corrupt_batch when a header is unsound or its batch reaches past the

@@ -16,9 +16,9 @@ class SegmentIntegrity;
 /// A run of whole batches inside one `.log` file. Keeps the file open, also past its deletion.
 struct LogSlice {
   std::shared_ptr<const File> file;  ///< null when the slice is empty
-  std::uint32_t position = 0;               ///< of the first byte in the file
+  std::uint32_t position = 0;        ///< of the first byte in the file
   std::uint32_t size = 0;
-  Offset next_offset = kNoOffset;  ///< where to read on: past the last offset of the slice
+  Offset next_offset = kNoOffset;                       ///< where to read on: past the last offset of the slice
   std::shared_ptr<const SegmentIntegrity> integrity{};  ///< of the segment: for Log::is_verified
 
   bool empty() const noexcept { return size == 0; }

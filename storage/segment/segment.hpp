@@ -40,11 +40,11 @@ struct SegmentEnd {
 class Segment {
  public:
   /// Creates the `.log` file. Errors: EEXIST among the system's.
-  static Result<std::shared_ptr<Segment>> create(LogResources& resources, const std::string& directory, Offset base_offset,
-                                                 const LogOptions& options, Timestamp now);
+  static Result<std::shared_ptr<Segment>> create(LogResources& resources, const std::string& directory,
+                                                 Offset base_offset, const LogOptions& options, Timestamp now);
   /// An existing one, taken to be whole up to the size of its file.
-  static Result<std::shared_ptr<Segment>> open(LogResources& resources, const std::string& directory, Offset base_offset,
-                                               const LogOptions& options, Timestamp now);
+  static Result<std::shared_ptr<Segment>> open(LogResources& resources, const std::string& directory,
+                                               Offset base_offset, const LogOptions& options, Timestamp now);
   ~Segment();
 
   Offset base_offset() const noexcept { return base_offset_; }
@@ -183,7 +183,7 @@ class Segment {
 
   // For OpenSegments.
   static constexpr std::size_t kNotRegistered = static_cast<std::size_t>(-1);
-  std::atomic<bool> used_{false};                       // since it last looked
+  std::atomic<bool> used_{false};                        // since it last looked
   std::atomic<std::size_t> ring_index_{kNotRegistered};  // written under its mutex
 };
 

@@ -33,7 +33,7 @@ class SegmentTransactions {
   void found(const Place& place) { hold(place, State::unchecked); }  ///< a file is there
   void doubt(const Place& place) { hold(place, State::doubtful); }
   void expect_as(const SegmentTransactions& original, const Place& place);  ///< of a copy
-  bool exist() const noexcept { return held() != nullptr; }  ///< or may
+  bool exist() const noexcept { return held() != nullptr; }                 ///< or may
   bool are_in_doubt() const noexcept;
 
   /// As TransactionIndex::write. `end`: of the segment.

@@ -48,7 +48,8 @@ Outcome<> run(const LogDump& options, const Globals& globals) {
 
 void add_log_dump(CLI::App& log, const Globals& globals, Command& chosen) {
   auto* command = log.add_subcommand(
-      "dump", "Prints files of a data directory: .log, .index, .timeindex, .txnindex, .snapshot, checkpoints, properties");
+      "dump",
+      "Prints files of a data directory: .log, .index, .timeindex, .txnindex, .snapshot, checkpoints, properties");
   const auto options = std::make_shared<LogDump>();
   command->add_option("FILE", options->files, "Files to print")->required();
   command->add_flag("--records", options->dump.records, "The records of each batch too");
