@@ -83,6 +83,7 @@ class WatchedFile final : public File {
   bool is_cached(std::uint64_t position, std::uint64_t size) const noexcept override {
     return file_->is_cached(position, size);
   }
+  void expect_short_reads() const noexcept override { file_->expect_short_reads(); }
   void read_ahead(std::uint64_t position, std::uint64_t size) const noexcept override {
     file_->read_ahead(position, size);
   }

@@ -54,6 +54,9 @@ class File {
   /// Begins to bring a range into memory, without waiting for all of it. A hint.
   virtual void read_ahead(std::uint64_t /*position*/, std::uint64_t /*size*/) const noexcept {}
 
+  /// Has reads bring in what they ask for and no more, so that none takes long: whoever reads on says so by read_ahead.
+  virtual void expect_short_reads() const noexcept {}
+
   /// For sendfile; -1 where there is no descriptor (in memory): read instead.
   virtual int descriptor() const noexcept = 0;
 };

@@ -170,6 +170,12 @@ void PosixFile::read_ahead(std::uint64_t position, std::uint64_t size) const noe
   }
 }
 
+// The kernel's own read-ahead may be megabytes, and takes the thread that happens to ask for as long as that many pages
+// take to be allocated: milliseconds, even where the read itself must not wait.
+void PosixFile::expect_short_reads() const noexcept {
+  static_cast<void>(::posix_fadvise(descriptor_.get(), 0, 0, POSIX_FADV_RANDOM));
+}
+
 Result<> PosixFile::write_at(std::uint64_t position, std::span<const ByteView> parts) {
   std::array<iovec, kPartsPerCall> vectors;
   PartsCursor cursor{parts};

@@ -43,6 +43,7 @@ class PosixFile final : public File {
   Result<std::size_t> read_cached_at(std::uint64_t position, MutableBytes into) const override;
   bool is_cached(std::uint64_t position, std::uint64_t size) const noexcept override;
   void read_ahead(std::uint64_t position, std::uint64_t size) const noexcept override;
+  void expect_short_reads() const noexcept override;
   int descriptor() const noexcept override { return descriptor_.get(); }
 
  private:

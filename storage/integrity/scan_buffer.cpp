@@ -9,6 +9,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kStepBytes = 256U << 10;
+constexpr std::uint64_t kReadAheadBytes = 1U << 20;  // while a step is looked at
 
 }  // namespace
 
@@ -21,6 +22,7 @@ Result<ByteView> ScanBuffer::view(std::uint32_t position, std::size_t size) {
     held_bytes_ = 0;
     const auto got = file_.read_at(position, MutableBytes{buffer_}.first(wanted));
     if (!got) return got.error();
+    if (position + wanted < end_) file_.read_ahead(position + wanted, kReadAheadBytes);
     held_position_ = position;
     held_bytes_ = *got;
     if (held_bytes_ < size) return Errc::corrupt_batch;

@@ -8,6 +8,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kStepBytes = 256U << 10;
+constexpr std::uint64_t kReadAheadBytes = 1U << 20;  // while a step is looked at
 
 }  // namespace
 
@@ -34,6 +35,7 @@ Result<> BatchReader::fill(std::size_t bytes) {
   buffer_position_ = position_;
   if (const auto got = file_.read(position_, MutableBytes{buffer_}.first(wanted)); !got) return got.error();
   buffer_bytes_ = wanted;
+  if (position_ + wanted < end_) file_.read_ahead(position_ + wanted, kReadAheadBytes);
   return {};
 }
 

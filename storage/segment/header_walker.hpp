@@ -37,6 +37,9 @@ class HeaderWalker {
   }
 
  private:
+  Result<> fill();
+  void read_ahead_on_long_walks() noexcept;
+
   const SegmentFile& file_;
   ReadMode mode_;
   std::shared_ptr<const DamageList> damage_;  // walked over; null: none
@@ -44,6 +47,8 @@ class HeaderWalker {
   std::uint32_t end_;
   std::uint32_t buffer_position_ = 0;
   std::uint32_t buffer_bytes_ = 0;
+  std::uint32_t fills_ = 0;
+  std::uint64_t asked_until_ = 0;  // how far the file was asked to be brought into memory
   std::array<std::byte, 4096> buffer_;
 };
 

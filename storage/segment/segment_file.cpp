@@ -10,6 +10,7 @@ Result<std::shared_ptr<File>> SegmentFile::open() const {
     auto file = fs_.open(path_, OpenMode::existing);
     if (!file) return file.error();
     file_ = std::move(*file);
+    file_->expect_short_reads();
   }
   return file_;
 }
@@ -28,6 +29,10 @@ Result<> SegmentFile::read(std::uint64_t position, MutableBytes into, ReadMode m
   if (!got) return got.error();
   if (*got != into.size()) return Errc::corrupt_batch;
   return {};
+}
+
+void SegmentFile::read_ahead(std::uint64_t position, std::uint64_t size) const noexcept {
+  if (const auto file = open()) (*file)->read_ahead(position, size);
 }
 
 void SegmentFile::close() noexcept {

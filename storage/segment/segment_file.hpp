@@ -24,6 +24,8 @@ class SegmentFile {
   Result<> read(std::uint64_t position, MutableBytes into, ReadMode mode = ReadMode::may_wait) const;
   bool is_open() const noexcept;
 
+  void read_ahead(std::uint64_t position, std::uint64_t size) const noexcept;  ///< a hint
+
   void close() noexcept;
   /// Those who open it later find it under its new name.
   Result<> rename_to(std::string path);

@@ -18,7 +18,7 @@ from rows.client_rows import referee_command
 
 PARTITIONS = 2
 KEYS = 500
-RECORDS_PER_SECOND = 400  # what every kill has to go through again stays small
+RECORDS_PER_SECOND = 100  # what every kill has to go through again stays small
 VALUE_BYTES = 700
 # Far more than a broker needs to come back, so that one producer lives through all kills.
 DELIVERY_TIMEOUT_MS = 600_000
