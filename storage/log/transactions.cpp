@@ -55,6 +55,7 @@ Result<std::size_t> Log::write_aborted(const record::BatchView& batch) {
   const auto ended = state_->producers.ending(batch);
   if (!ended || ended->committed) return 0;
   auto& active = *state_->segments.active();
+  state_->changed = true;  // an entry whose marker then fails is cut off by close, or made anew after a crash
   const auto aborted = as_aborted(*ended);
   auto written = active.transactions().write(active.place(), {&aborted, 1}, log_end_offset());
   if (!written && written.error() == Errc::corrupt_index) {
