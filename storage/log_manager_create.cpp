@@ -103,7 +103,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
   auto log = Log::open(state_->resources, path, options,
                        {.clean_shutdown = true, .now = now, .health = state_->healths[*chosen].get()});
   if (!log) return log.error();
-  std::shared_ptr<Log> shared = std::move(*log);
+  const auto shared = state_->share(std::move(*log));
   const std::lock_guard lock{state_->mutex};
   std::erase_if(state_->unopened, [&](const State::Unopened& unopened) { return unopened.partition == partition; });
   state_->hold(partition, {shared, topic_id, *chosen});

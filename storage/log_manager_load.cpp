@@ -246,7 +246,7 @@ void LogManager::open_log(Recovered& found, Job& job) {
   const auto topic_id = read_topic_id(state_->fs, found.directory);
   // The power went while it was made: nothing was ever in it, and it is made again.
   if (topic_id.is_zero() && log->log_end_offset() == Offset{0} && log->size_bytes() == 0) return;
-  const std::shared_ptr<Log> shared = std::move(log);
+  const auto shared = state_->share(std::move(log));
   const std::lock_guard lock{state_->mutex};
   if (job.may_be_unsynced) state_->unsynced.push_back({shared, job.directory});
   state_->hold(found.partition, {shared, topic_id, job.directory});

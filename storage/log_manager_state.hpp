@@ -48,11 +48,21 @@ struct LogManager::State {
     std::shared_ptr<Log> log;
   };
 
-  explicit State(FileSystem& files) : fs(files), resources(fs) {}
+  /// What logs stand on: it lives as long as the last of them, whoever holds that.
+  struct Ground {
+    explicit Ground(FileSystem& files) : fs(files), resources(fs) {}
 
-  WatchedFileSystem fs;
-  std::vector<std::unique_ptr<DirectoryHealth>> healths;  // of the directories, by index; outlive the logs
-  LogResources resources;
+    WatchedFileSystem fs;
+    std::vector<std::unique_ptr<DirectoryHealth>> healths;  // of the directories, by index
+    LogResources resources;
+  };
+
+  explicit State(FileSystem& files) : ground(std::make_shared<Ground>(files)) {}
+
+  std::shared_ptr<Ground> ground;
+  WatchedFileSystem& fs = ground->fs;
+  std::vector<std::unique_ptr<DirectoryHealth>>& healths = ground->healths;
+  LogResources& resources = ground->resources;
   RecoveryProgress progress;
   std::vector<DataDirectory> directories;  // one that is offline since the start is unusable
   std::vector<KnownDirectory> missing;     // were used before and are not among them
@@ -76,6 +86,9 @@ struct LogManager::State {
   std::map<TopicPartition, Move> moves;          // on their way
   std::map<TopicPartition, std::size_t> wished;  // where partitions that are not there yet should go
 
+  std::shared_ptr<Log> share(std::unique_ptr<Log> log) const {
+    return {log.release(), [keep = ground](const Log* last) { delete last; }};
+  }
   // Both with the mutex held.
   void hold(const TopicPartition& partition, Held held) {
     release(partition);

@@ -139,10 +139,10 @@ TEST_CASE("a directory that fails takes all its logs offline at once, and no oth
   harness.open();
   std::vector<std::string> told;
   harness.logs->on_directory_failure([&](const std::string& path, std::error_code) { told.push_back(path); });
-  const auto first = harness.create(kFirst);
-  const auto second = harness.create(kSecond);
-  const auto third = harness.create(kThird);
-  const auto fourth = harness.create({"t", PartitionId{3}});  // in the first again
+  auto first = harness.create(kFirst);
+  auto second = harness.create(kSecond);
+  harness.create(kThird);
+  auto fourth = harness.create({"t", PartitionId{3}});  // in the first again
   harness.append(*first);
   harness.fs.inject({.operation = Operation::sync, .path_contains = "/a/t-0", .error = EIO});
   CHECK_FALSE(first->sync());
@@ -154,6 +154,7 @@ TEST_CASE("a directory that fails takes all its logs offline at once, and no oth
   CHECK(harness.offline(0));
   CHECK(harness.logs->checkpoint({}));
   CHECK(harness.logs->close({}, run_in_order));
+  first = second = fourth = nullptr;  // no log outlives its manager
 
   harness.open();
   CHECK(harness.recovered.size() == 4);

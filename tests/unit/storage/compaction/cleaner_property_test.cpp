@@ -321,7 +321,8 @@ class Program {
     REQUIRE(told.has_value());
     std::map<ProducerId, AbortedTransaction> by_producer;
     for (const auto& each : *told) by_producer[each.producer_id] = each;
-    for (record::BatchWalker walker{h_.read_all()}; const auto batch = walker.next();) {
+    const auto bytes = h_.read_all();
+    for (record::BatchWalker walker{bytes}; const auto batch = walker.next();) {
       if (!batch->is_transactional() || batch->is_control() || batch->record_count() == 0) continue;
       if (batch->last_offset() >= end || fate_of(batch->producer_id()) != Fate::aborted) continue;
       CAPTURE(batch->producer_id(), batch->base_offset());

@@ -34,7 +34,8 @@ TEST_CASE("the last record of each key stays, at its offset, in batches of any c
   CHECK(report.records_after == 3);
   CHECK(report.keys == 3);
   CHECK(report.next_dirty == Offset{6});
-  for (record::BatchWalker walker{h.read_all()}; const auto left = walker.next();) CHECK(left->compression() == codec);
+  const auto bytes = h.read_all();
+  for (record::BatchWalker walker{bytes}; const auto left = walker.next();) CHECK(left->compression() == codec);
 }
 
 TEST_CASE("the active segment is left alone, and its keys supersede nothing yet", "[compaction]") {
