@@ -176,8 +176,9 @@ Result<> Segment::trim() {
     }
     if (const auto trimmed = offset_index_.file().trim(); !trimmed) return trimmed.error();
     if (const auto trimmed = time_index_.file().trim(); !trimmed) return trimmed.error();
-    if (const auto trimmed = transactions_.trim(); !trimmed) return trimmed.error();
   }
+  // Of an empty segment too: its first batch may have been a marker that could not be written.
+  if (const auto trimmed = transactions_.trim(); !trimmed) return trimmed.error();
   if (reserved_bytes_ > size()) {
     const auto file = file_.open();
     if (!file) return file.error();
