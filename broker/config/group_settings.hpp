@@ -3,8 +3,18 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <vector>
 
 namespace sluice::broker::config {
+
+/// Which groups may change their protocol while they have members.
+enum class MigrationPolicy {
+  disabled,
+  upgrade,        ///< classic to consumer
+  downgrade,      ///< consumer to classic
+  bidirectional,  ///< both
+};
 
 /// What the group coordinator goes by. Defaults here are the table's.
 struct GroupSettings {
@@ -13,6 +23,18 @@ struct GroupSettings {
   std::chrono::milliseconds session_timeout_min = std::chrono::seconds{6};
   std::chrono::milliseconds session_timeout_max = std::chrono::minutes{30};
   std::int32_t size_max = std::numeric_limits<std::int32_t>::max();  ///< members of one group
+
+  // Groups of the consumer protocol (KIP-848). What is a default here, a group's own configuration may override.
+  std::chrono::milliseconds consumer_session_timeout = std::chrono::seconds{45};
+  std::chrono::milliseconds consumer_session_timeout_min = std::chrono::seconds{45};
+  std::chrono::milliseconds consumer_session_timeout_max = std::chrono::seconds{60};
+  std::chrono::milliseconds consumer_heartbeat_interval = std::chrono::seconds{5};
+  std::chrono::milliseconds consumer_heartbeat_interval_min = std::chrono::seconds{5};
+  std::chrono::milliseconds consumer_heartbeat_interval_max = std::chrono::seconds{15};
+  std::int32_t consumer_size_max = std::numeric_limits<std::int32_t>::max();  ///< members of one group
+  std::vector<std::string> consumer_assignors{"uniform", "range"};            ///< the first is the default
+  MigrationPolicy consumer_migration_policy = MigrationPolicy::bidirectional;
+  std::chrono::milliseconds consumer_regex_refresh_interval = std::chrono::minutes{10};
 
   // Committed offsets.
   std::int32_t offset_metadata_max_bytes = 4096;

@@ -41,6 +41,7 @@ struct GroupWrite {
   std::vector<GroupRecord> records;
   std::int32_t generation_id = -1;
   std::optional<JoinAnswer> join{};  ///< waits for the records
+  bool replayed = false;             ///< the records are taken in already, see ConsumerGroup; nobody is told
 };
 
 /// What the driver is to do after a step of a group.
@@ -57,7 +58,8 @@ struct Effects {
   }
 };
 
-/// The answer to a request: at once when there are no records, else once those are committed and replayed.
+/// The answer to a request: at once when there are no records, else once those are committed and replayed. Records of a
+/// ConsumerGroup have been replayed already, and its answers wait for all appends that are under way.
 template <class Response>
 struct Decision {
   Response response{};

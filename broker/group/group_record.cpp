@@ -1,16 +1,40 @@
 #include "broker/group/group_record.hpp"
 
+#include <type_traits>
+
 #include "protocol/wire/reader.hpp"
 #include "protocol/wire/writer.hpp"
 
 namespace sluice::broker::group {
 namespace {
 
-constexpr std::int16_t kOffsetCommitKeyMax = 1;  // 0 and 1 are the same
-constexpr std::int16_t kGroupMetadataKey = 2;
-constexpr std::int16_t kOffsetCommitValue = 4;
+/// How a kind of record is told by its key, and in which version its value is written.
+struct Format {
+  std::int16_t kind;
+  std::int16_t value_version;
+};
+
+constexpr std::int16_t kOldestOffsetKind = 0;           // the same as 1
 constexpr std::int16_t kExpiringOffsetCommitValue = 1;  // the only one that has an expiry of its own
-constexpr std::int16_t kGroupMetadataValue = 3;
+
+template <class Record>
+constexpr Format kFormat{};
+template <>
+constexpr Format kFormat<OffsetRecord>{1, 4};
+template <>
+constexpr Format kFormat<GroupMetadataRecord>{2, 3};
+template <>
+constexpr Format kFormat<ConsumerGroupRecord>{3, 0};
+template <>
+constexpr Format kFormat<MemberRecord>{5, 0};
+template <>
+constexpr Format kFormat<TargetEpochRecord>{6, 0};
+template <>
+constexpr Format kFormat<TargetAssignmentRecord>{7, 0};
+template <>
+constexpr Format kFormat<CurrentAssignmentRecord>{8, 0};
+template <>
+constexpr Format kFormat<RegexRecord>{16, 0};
 
 template <class Message>
 std::vector<std::byte> with_version(std::int16_t prefix, const Message& message, std::int16_t version) {
@@ -21,9 +45,31 @@ std::vector<std::byte> with_version(std::int16_t prefix, const Message& message,
 }
 
 template <class Record>
-DecodedRecord finish(wire::Reader& key, std::int16_t key_version, std::optional<ByteView> value) {
+std::int16_t value_version(const Record& record) {
+  if constexpr (std::is_same_v<Record, OffsetRecord>) {
+    if (record.value->expire_timestamp != kNoTimestamp) return kExpiringOffsetCommitValue;
+  }
+  return kFormat<Record>.value_version;
+}
+
+template <class Record>
+EncodedRecord encode_kind(const Record& record) {
+  EncodedRecord encoded;
+  encoded.key =
+      with_version(kFormat<Record>.kind, record.key, std::remove_cvref_t<decltype(record.key)>::kVersions.max);
+  if (record.value) {
+    const auto version = value_version(record);
+    encoded.value = with_version(version, *record.value, version);
+  }
+  return encoded;
+}
+
+template <class Record>
+DecodedRecord decode_kind(wire::Reader& key, std::optional<ByteView> value) {
   Record record;
-  if (!decode(key, key_version, record.key) || !key.ok()) return {DecodeProblem::malformed, {}};
+  if (!decode(key, std::remove_cvref_t<decltype(record.key)>::kVersions.max, record.key) || !key.ok()) {
+    return {DecodeProblem::malformed, {}};
+  }
   if (value) {
     wire::Reader reader{*value};
     const auto version = reader.int16();
@@ -36,42 +82,41 @@ DecodedRecord finish(wire::Reader& key, std::int16_t key_version, std::optional<
   return {DecodeProblem::none, GroupRecord{std::move(record)}};
 }
 
+/// Tries the alternatives of GroupRecord in turn.
+template <std::size_t I = 0>
+DecodedRecord decode_any(std::int16_t kind, wire::Reader& key, std::optional<ByteView> value) {
+  if constexpr (I == std::variant_size_v<GroupRecord>) {
+    return {DecodeProblem::unknown_kind, {}};
+  } else {
+    using Record = std::variant_alternative_t<I, GroupRecord>;
+    if (kind == kFormat<Record>.kind) return decode_kind<Record>(key, value);
+    return decode_any<I + 1>(kind, key, value);
+  }
+}
+
 }  // namespace
 
 const std::string& group_of(const GroupRecord& record) {
-  return std::visit([](const auto& kind) -> const std::string& { return kind.key.group; }, record);
+  return std::visit(
+      [](const auto& kind) -> const std::string& {
+        if constexpr (requires { kind.key.group_id; }) {
+          return kind.key.group_id;
+        } else {
+          return kind.key.group;
+        }
+      },
+      record);
 }
 
 EncodedRecord encode(const GroupRecord& record) {
-  EncodedRecord encoded;
-  if (const auto* offset = std::get_if<OffsetRecord>(&record)) {
-    const auto version = protocol::OffsetCommitKey::kVersions.max;
-    encoded.key = with_version(kOffsetCommitKeyMax, offset->key, version);
-    if (offset->value) {
-      const bool expires = offset->value->expire_timestamp != kNoTimestamp;
-      const auto value_version = expires ? kExpiringOffsetCommitValue : kOffsetCommitValue;
-      encoded.value = with_version(value_version, *offset->value, value_version);
-    }
-  } else {
-    const auto& metadata = std::get<GroupMetadataRecord>(record);
-    const auto version = protocol::GroupMetadataKey::kVersions.max;
-    encoded.key = with_version(kGroupMetadataKey, metadata.key, version);
-    if (metadata.value) encoded.value = with_version(kGroupMetadataValue, *metadata.value, kGroupMetadataValue);
-  }
-  return encoded;
+  return std::visit([](const auto& kind) { return encode_kind(kind); }, record);
 }
 
 DecodedRecord decode(ByteView key, std::optional<ByteView> value) {
   wire::Reader reader{key};
   const auto kind = reader.int16();
   if (!reader.ok()) return {DecodeProblem::malformed, {}};
-  if (kind >= 0 && kind <= kOffsetCommitKeyMax) {
-    return finish<OffsetRecord>(reader, protocol::OffsetCommitKey::kVersions.max, value);
-  }
-  if (kind == kGroupMetadataKey) {
-    return finish<GroupMetadataRecord>(reader, protocol::GroupMetadataKey::kVersions.max, value);
-  }
-  return {DecodeProblem::unknown_kind, {}};
+  return decode_any(kind == kOldestOffsetKind ? kFormat<OffsetRecord>.kind : kind, reader, value);
 }
 
 }  // namespace sluice::broker::group

@@ -1,10 +1,23 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "protocol/base/bytes.hpp"
+#include "protocol/messages/consumer_group_current_member_assignment_key.hpp"
+#include "protocol/messages/consumer_group_current_member_assignment_value.hpp"
+#include "protocol/messages/consumer_group_member_metadata_key.hpp"
+#include "protocol/messages/consumer_group_member_metadata_value.hpp"
+#include "protocol/messages/consumer_group_metadata_key.hpp"
+#include "protocol/messages/consumer_group_metadata_value.hpp"
+#include "protocol/messages/consumer_group_regular_expression_key.hpp"
+#include "protocol/messages/consumer_group_regular_expression_value.hpp"
+#include "protocol/messages/consumer_group_target_assignment_member_key.hpp"
+#include "protocol/messages/consumer_group_target_assignment_member_value.hpp"
+#include "protocol/messages/consumer_group_target_assignment_metadata_key.hpp"
+#include "protocol/messages/consumer_group_target_assignment_metadata_value.hpp"
 #include "protocol/messages/group_metadata_key.hpp"
 #include "protocol/messages/group_metadata_value.hpp"
 #include "protocol/messages/offset_commit_key.hpp"
@@ -12,25 +25,42 @@
 
 namespace sluice::broker::group {
 
-/// A committed offset; without a value, that it is no more.
-struct OffsetRecord {
-  protocol::OffsetCommitKey key;
-  std::optional<protocol::OffsetCommitValue> value;
+/// What is known under `key`; without a value, that it is no more.
+template <class Key, class Value>
+struct Stored {
+  Key key;
+  std::optional<Value> value;
 
-  bool operator==(const OffsetRecord&) const = default;
+  bool operator==(const Stored&) const = default;
 };
 
-/// A classic group's generation, members and assignments; without a value, that the group is no more.
-struct GroupMetadataRecord {
-  protocol::GroupMetadataKey key;
-  std::optional<protocol::GroupMetadataValue> value;
+/// A committed offset.
+using OffsetRecord = Stored<protocol::OffsetCommitKey, protocol::OffsetCommitValue>;
+/// A classic group's generation, members and assignments.
+using GroupMetadataRecord = Stored<protocol::GroupMetadataKey, protocol::GroupMetadataValue>;
 
-  bool operator==(const GroupMetadataRecord&) const = default;
-};
+// Of groups of the consumer protocol (KIP-848).
+
+/// That a group exists, and its group epoch.
+using ConsumerGroupRecord = Stored<protocol::ConsumerGroupMetadataKey, protocol::ConsumerGroupMetadataValue>;
+/// What a member told of itself.
+using MemberRecord = Stored<protocol::ConsumerGroupMemberMetadataKey, protocol::ConsumerGroupMemberMetadataValue>;
+/// The group epoch that the target assignment was made for.
+using TargetEpochRecord =
+    Stored<protocol::ConsumerGroupTargetAssignmentMetadataKey, protocol::ConsumerGroupTargetAssignmentMetadataValue>;
+/// What a member is to own.
+using TargetAssignmentRecord =
+    Stored<protocol::ConsumerGroupTargetAssignmentMemberKey, protocol::ConsumerGroupTargetAssignmentMemberValue>;
+/// What a member owns, and how far it is on the way to its target.
+using CurrentAssignmentRecord =
+    Stored<protocol::ConsumerGroupCurrentMemberAssignmentKey, protocol::ConsumerGroupCurrentMemberAssignmentValue>;
+/// The topics that a regular expression stood for when it was last looked up.
+using RegexRecord = Stored<protocol::ConsumerGroupRegularExpressionKey, protocol::ConsumerGroupRegularExpressionValue>;
 
 /// One record of `__consumer_offsets`, in Kafka's own formats: key and value each begin with an int16 version, which in
 /// keys tells the kind of record.
-using GroupRecord = std::variant<OffsetRecord, GroupMetadataRecord>;
+using GroupRecord = std::variant<OffsetRecord, GroupMetadataRecord, ConsumerGroupRecord, MemberRecord,
+                                 TargetEpochRecord, TargetAssignmentRecord, CurrentAssignmentRecord, RegexRecord>;
 
 const std::string& group_of(const GroupRecord& record);
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker/group/classic_group.hpp"
+#include "broker/group/classic/classic_group.hpp"
 #include "broker/group/offsets.hpp"
 #include "protocol/messages/delete_groups.hpp"
 #include "protocol/messages/list_groups.hpp"

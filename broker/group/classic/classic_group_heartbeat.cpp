@@ -1,4 +1,4 @@
-#include "broker/group/classic_group.hpp"
+#include "broker/group/classic/classic_group.hpp"
 
 namespace sluice::broker::group {
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "broker/group/classic_group.hpp"
+#include "broker/group/classic/classic_group.hpp"
 
 namespace sluice::broker::group {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "broker/group/classic_group.hpp"
+#include "broker/group/classic/classic_group.hpp"
 
 namespace sluice::broker::group {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "broker/config/group_settings.hpp"
-#include "broker/group/classic_member.hpp"
+#include "broker/group/classic/classic_member.hpp"
 #include "broker/group/effects.hpp"
 #include "protocol/base/uuid.hpp"
 #include "protocol/messages/describe_groups.hpp"
