@@ -174,7 +174,11 @@ Result<> TransactionIndex::trim() {
   const auto opened = file(OpenMode::existing);
   if (!opened) return opened.error() == std::errc::no_such_file_or_directory ? Result<>{} : opened.error();
   written_ = count();
-  return (*opened)->truncate(position_of(written_));
+  const auto size = (*opened)->size();
+  if (!size) return size.error();
+  if (*size <= position_of(written_)) return {};
+  if (const auto cut = (*opened)->truncate(position_of(written_)); !cut) return cut.error();
+  return (*opened)->sync_data();
 }
 
 Result<> TransactionIndex::sync() {

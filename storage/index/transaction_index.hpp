@@ -61,7 +61,7 @@ class TransactionIndex {
                               ReadMode mode = ReadMode::may_wait) const;
 
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
-  Result<> trim();  ///< cuts the file to its entries
+  Result<> trim();  ///< cuts the file to its entries, durably: a crash must not bring back what was cut
   Result<> sync();
   void park() noexcept;  ///< closes the file until it is used again
   Result<> remove();
