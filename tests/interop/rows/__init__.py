@@ -10,6 +10,7 @@ from .moved_partition import MovedPartition
 from .kafka_tools_rows import AdminTools, ConsoleTools
 from .kill_cycles import KillCycles
 from .real_input import KilledBroker, RealInput
+from .rebalance import ROWS as REBALANCE, RebalanceRow
 from .transactional_log import TransactionalLog
 
 _ROWS = [
@@ -23,6 +24,7 @@ _ROWS = [
     Compaction(),
     FullDisk(),
     MovedPartition(),
+    *(RebalanceRow(family) for family in REBALANCE),
     TransactionalLog(),
     Garbage(),
 ]

@@ -1,0 +1,1 @@
+"""Groups of real consumers that come, go, die and sleep while a producer writes: workers, scenarios and the checker."""

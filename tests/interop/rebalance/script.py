@@ -1,0 +1,54 @@
+"""Scripts of a scenario: what is done to a group, one step after the other.
+
+    join a, leave a (SIGTERM), crash a (SIGKILL), pause a (SIGSTOP), resume a
+    settle      wait until the group has taken it in
+    unmoved     the same, and no partition may have moved
+    bounce      kill -9 of the broker, and a new start"""
+
+import random
+
+# Every way to come and go once. A crash and a pause are noticed after the session timeout.
+SMALL = """join a, settle, join b, join c, settle, leave b, settle, join b, settle, bounce, settle,
+           crash c, settle, join c, settle, pause a, settle, resume a, settle"""
+
+# A static member may be away for less than the session timeout, and nobody else notices.
+STATIC = """join a, join b, join c, settle, leave b, join b, unmoved, crash c, join c, unmoved, bounce, unmoved,
+            crash c, settle, join c, settle, pause a, settle, resume a, settle"""
+
+
+def steps(script):
+    """[(verb, slot or None)]"""
+    return [tuple((step.split() + [None])[:2]) for step in script.split(",")]
+
+
+def seeded(seed, slots, count):
+    """A script of `count` changes; the group settles after most of them, and at least one member always runs."""
+    rng = random.Random(seed)
+    states = {slot: "out" for slot in slots}
+    made = []
+
+    def change(verb, slot, state):
+        made.append(f"{verb} {slot}")
+        states[slot] = state
+
+    change("join", slots[0], "in")
+    made.append("settle")
+    while len([step for step in made if step != "settle"]) < count:
+        running = [slot for slot, state in states.items() if state == "in"]
+        slot = rng.choice(slots)
+        if states[slot] == "out":
+            change("join", slot, "in")
+        elif states[slot] == "paused":
+            change("resume", slot, "in")
+        elif rng.random() < 0.15:
+            made.append("bounce")
+        elif len(running) > 1:
+            verb = rng.choice(["leave", "crash", "pause"])
+            change(verb, slot, "paused" if verb == "pause" else "out")
+        else:
+            continue
+        if rng.random() < 0.7:
+            made.append("settle")
+    made += [f"resume {slot}" for slot, state in states.items() if state == "paused"]
+    made.append("settle")
+    return ", ".join(made)

@@ -1,0 +1,111 @@
+"""Groups of real consumers that join, leave, crash and are paused while a producer writes: one row per family of clients,
+and one for groups of several families. See rebalance/."""
+
+import os
+import random
+
+from harness import toolchain
+from harness.client import Client
+from harness.report import Report
+from rebalance.scenario import BROKER_SETTINGS, Scenario
+from rebalance.script import SMALL, STATIC, seeded
+from rows import client_rows
+from rows.client_rows import DEBIAN_PYTHON, PYTHON, referee_command
+
+SLOTS = "abc"
+FULL_SLOTS = "abcde"
+FULL_STEPS = 40
+
+
+def java():
+    # Small and quick to start: three of them share a machine with the broker.
+    options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return ["java", *options, "-cp", toolchain.java_classes(), "Worker"]
+
+
+def librdkafka():
+    return [client_rows.confluent_newest()[0], os.path.join(PYTHON, "worker_confluent.py")]
+
+
+def librdkafka_debian():
+    client_rows.debian_module("confluent_kafka", "python3-confluent-kafka")
+    return [DEBIAN_PYTHON, os.path.join(PYTHON, "worker_confluent.py")]
+
+
+class Kind:
+    """What a member is: its program and how it takes part."""
+
+    def __init__(self, program, strategy, static=False, **config):
+        self.program, self.static = program, static
+        self.config = {"strategy": strategy, **config}
+
+    def member(self, slot):
+        instance = {"instance": f"instance-{slot}"} if self.static else {}
+        return self.program(), {**self.config, **instance}
+
+
+class Variant:
+    """One check of a row: the kinds of its members in turn, slot after slot."""
+
+    def __init__(self, name, *kinds, script=SMALL):
+        self.name, self.kinds, self.script = name, kinds, script
+        protocols = {kind.config["strategy"] == "consumer" for kind in kinds}
+        self.one_generation = protocols == {False}
+
+    def programs(self, slots):
+        return {slot: self.kinds[index % len(self.kinds)].member(slot) for index, slot in enumerate(slots)}
+
+
+ROWS = {
+    "java": [
+        Variant("range", Kind(java, "range")),
+        Variant("cooperative-sticky", Kind(java, "cooperative-sticky")),
+        Variant("static", Kind(java, "range", static=True), script=STATIC),
+        Variant("consumer", Kind(java, "consumer")),
+    ],
+    "librdkafka": [
+        Variant("range", Kind(librdkafka, "range")),
+        Variant("cooperative-sticky", Kind(librdkafka, "cooperative-sticky")),
+        Variant("static", Kind(librdkafka, "cooperative-sticky", static=True), script=STATIC),
+        Variant("consumer", Kind(librdkafka, "consumer")),
+    ],
+    "librdkafka-debian": [
+        Variant("range", Kind(librdkafka_debian, "range")),
+        Variant("cooperative-sticky", Kind(librdkafka_debian, "cooperative-sticky")),
+    ],
+}
+
+
+class RebalanceRow:
+    def __init__(self, family):
+        self.name = f"rebalance-{family}"
+        self.summary = f"members of a group ({family}) come, go, crash and sleep while a producer writes"
+        self._family, self._variants = family, ROWS[family]
+
+    def run(self, context):
+        report = Report(self.name, "row")
+        for variant in self._variants:
+            variant.programs(SLOTS)  # installs, or skips the row
+        with context.broker(BROKER_SETTINGS) as broker:
+            if not broker.owned:
+                raise RuntimeError("this row kills its broker; unset SLUICE_INTEROP_BOOTSTRAP")
+            with Client(referee_command(), broker.bootstrap) as judge:
+                versions = set()
+                chosen = {variant.name: variant for variant in self._variants}
+                for name in context.selected(chosen):
+                    report.check(name, lambda: self._play(report, broker, judge, chosen[name], context.full, versions))
+        report.version = ", ".join(sorted(versions))
+        return report
+
+    def _play(self, report, broker, judge, variant, full, versions):
+        script, slots = variant.script, SLOTS
+        if full:
+            seed = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 32)))
+            report.fact(f"{variant.name}: SLUICE_SEED={seed}")
+            script, slots = seeded(seed, FULL_SLOTS, FULL_STEPS), FULL_SLOTS
+        name = f"{self._family}-{variant.name}"
+        scenario = Scenario(broker, judge, name, variant.programs(slots), variant.one_generation)
+        try:
+            report.fact(scenario.run(script))
+        finally:
+            versions.update(scenario.group.versions)
