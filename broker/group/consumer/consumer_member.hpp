@@ -35,6 +35,9 @@ struct ConsumerMember {
   std::optional<std::string> server_assignor{};
   std::optional<ClassicMetadata> classic{};  ///< speaks the classic protocol: JoinGroup, SyncGroup, Heartbeat
 
+  /// An empty one means none, too.
+  bool has_regex() const noexcept { return subscribed_topic_regex && !subscribed_topic_regex->empty(); }
+
   // How far it is (CurrentAssignmentRecord).
   std::int32_t member_epoch = 0;  ///< -2: a static member that is away for a while
   std::int32_t previous_member_epoch = -1;
@@ -42,9 +45,12 @@ struct ConsumerMember {
   TopicPartitions assigned{};            ///< may be read by it
   TopicPartitions pending_revocation{};  ///< told to be given up, not yet confirmed; disjoint from `assigned`
 
-  // Soft.
+  // Soft. At the first of these the member is fenced.
   std::optional<Instant> session_deadline{};
-  std::optional<Instant> rebalance_deadline{};  ///< while unrevoked_partitions: after it the member is fenced
+  std::optional<Instant> rebalance_deadline{};  ///< while unrevoked_partitions
+  std::optional<Instant> join_deadline{};       ///< of a classic member that was told to join again
+  std::optional<Instant> sync_deadline{};       ///< of a classic member that has joined and is to sync
+  std::optional<Instant> scheduled{};           ///< where the group's queue of deadlines has it
 };
 
 }  // namespace sluice::broker::group
