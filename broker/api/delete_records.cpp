@@ -32,9 +32,9 @@ void handle<protocol::DeleteRecords>(DeleteRecordsRequest& request, RequestConte
         continue;
       }
       data.error_code = partition->check_leadership(kNoLeaderEpoch);
-      if (controller::is_internal_topic(topic.name)) data.error_code = ErrorCode::invalid_topic_exception;
       const auto settings = partition->settings();
       if (settings->cleanup_compact && !settings->cleanup_delete) data.error_code = ErrorCode::policy_violation;
+      if (controller::is_internal_topic(topic.name)) data.error_code = ErrorCode::invalid_topic_exception;
       if (data.error_code != ErrorCode::none) continue;
       const auto start =
           partition->delete_records_before(asked.offset == kNoOffset ? partition->high_watermark() : asked.offset);

@@ -73,9 +73,15 @@ ResourceResult ConfigDescription::describe(const Resource& resource) const {
         refuse(result, ErrorCode::invalid_request, "Ask the broker itself: the name must be its own id.");
       }
       return result;
-    case ConfigResource::client_metrics:
     case ConfigResource::group:
-      // Neither has settings of its own here: all of them follow the broker's.
+      if (resource.resource_name.empty()) {
+        refuse(result, ErrorCode::invalid_request, "The name of a group must not be empty.");
+      } else {
+        add(config::describe_group(broker_, image_.group_configs(resource.resource_name), names_of(resource)), result);
+      }
+      return result;
+    case ConfigResource::client_metrics:
+      // They have no settings here.
       if (resource.resource_name.empty()) refuse(result, ErrorCode::invalid_request, "The name must not be empty.");
       return result;
   }

@@ -7,6 +7,7 @@
 #include "broker/config/text.hpp"
 #include "broker/config/topic_settings.hpp"
 #include "broker/config/value.hpp"
+#include "protocol/base/assert.hpp"
 
 namespace sluice::broker::config {
 namespace {
@@ -25,6 +26,34 @@ Refusal refusal_of(const Definition& definition, std::string_view value) {
     return fmt::format("Invalid value for configuration {}: {}", definition.name, *complaint);
   }
   return fmt::format("Invalid value {} for configuration {}: {}", value, definition.name, *complaint);
+}
+
+Refusal refuse_unknown_group_config(std::string_view name) {
+  // consumer.assignment.interval.ms, and those of share and streams groups, under their broker-level names.
+  if (find_known_key(fmt::format("group.{}", name)) != nullptr) {
+    return fmt::format("{} is a setting of Kafka that Sluice does not use", name);
+  }
+  return fmt::format("Unknown group config name: {}{}", name, did_you_mean(name, group_definitions()));
+}
+
+/// Of a broker-level row that always has a value.
+std::int64_t broker_number(const BrokerConfig& broker, std::string_view name) {
+  const auto value = broker.value(name);
+  SLUICE_ASSERT(value, name);
+  return *parse_integer(*value);
+}
+
+/// group.consumer.X is bounded by group.consumer.min.X and .max.X.
+Refusal refuse_outside_bounds(const BrokerConfig& broker, const Definition& definition, std::int64_t value) {
+  constexpr std::string_view kPrefix = "group.consumer.";
+  const auto setting = definition.broker_name.substr(kPrefix.size());
+  const auto min_name = fmt::format("{}min.{}", kPrefix, setting);
+  const auto max_name = fmt::format("{}max.{}", kPrefix, setting);
+  const auto min = broker_number(broker, min_name);
+  const auto max = broker_number(broker, max_name);
+  if (value >= min && value <= max) return std::nullopt;
+  return fmt::format("{} ({}) must be between the broker's {} ({}) and {} ({})", definition.name, value, min_name, min,
+                     max_name, max);
 }
 
 bool is_list(const Definition* definition) { return definition != nullptr && definition->type == ConfigType::list; }
@@ -47,6 +76,27 @@ Refusal validate_topic_configs(const BrokerConfig& broker, const Properties& top
   if (settings.max_compaction_lag_ms && settings.min_compaction_lag_ms > *settings.max_compaction_lag_ms) {
     return fmt::format("min.compaction.lag.ms ({}) must not be larger than max.compaction.lag.ms ({})",
                        settings.min_compaction_lag_ms.count(), settings.max_compaction_lag_ms->count());
+  }
+  return std::nullopt;
+}
+
+Refusal validate_group_configs(const BrokerConfig& broker, const Properties& group_overrides) {
+  for (const auto& [name, value] : group_overrides) {
+    const auto* definition = find_group_definition(name);
+    if (definition == nullptr) return refuse_unknown_group_config(name);
+    if (auto refusal = refusal_of(*definition, value)) return refusal;
+    if (auto refusal = refuse_outside_bounds(broker, *definition, *integer_of(*definition, value))) return refusal;
+  }
+  const auto effective = [&](std::string_view name) {
+    const auto own = group_overrides.find(std::string{name});
+    return own == group_overrides.end() ? broker_number(broker, find_group_definition(name)->broker_name)
+                                        : *parse_integer(own->second);
+  };
+  constexpr std::string_view kSession = "consumer.session.timeout.ms";
+  constexpr std::string_view kHeartbeat = "consumer.heartbeat.interval.ms";
+  if (effective(kSession) <= effective(kHeartbeat)) {
+    return fmt::format("{} ({}) must be greater than {} ({})", kSession, effective(kSession), kHeartbeat,
+                       effective(kHeartbeat));
   }
   return std::nullopt;
 }

@@ -17,6 +17,10 @@ Refusal validate_topic_config(std::string_view name, std::string_view value);
 /// All overrides of a topic together: each alone, and the rules between them (min <= max compaction lag).
 Refusal validate_topic_configs(const BrokerConfig& broker, const Properties& topic_overrides);
 
+/// All overrides of a consumer group together: each alone, within the bounds that the broker sets for groups, and the
+/// heartbeat interval shorter than the session.
+Refusal validate_group_configs(const BrokerConfig& broker, const Properties& group_overrides);
+
 enum class BrokerResource {
   one_broker,       ///< the broker named in the request
   cluster_default,  ///< resource name ""

@@ -282,6 +282,44 @@ void read_cleaner(CleanerSettings& cleaner, const Reader& reader) {
   if (rate < kNoLimit) cleaner.io_bytes_per_second_max = rate;
 }
 
+/// A default must lie within its bounds, and those be in order.
+void check_bounds(const Reader& reader, std::string_view name, std::string_view min_name, std::string_view max_name) {
+  if (reader.integer(max_name) < reader.integer(min_name)) {
+    reader.complain(max_name, fmt::format("must be at least {} = {}", min_name, reader.integer(min_name)));
+  } else if (reader.integer(name) < reader.integer(min_name) || reader.integer(name) > reader.integer(max_name)) {
+    reader.complain(name, fmt::format("must be between {} = {} and {} = {}", min_name, reader.integer(min_name),
+                                      max_name, reader.integer(max_name)));
+  }
+}
+
+void read_consumer_groups(GroupSettings& groups, const Reader& reader) {
+  constexpr std::string_view kSession = "group.consumer.session.timeout.ms";
+  constexpr std::string_view kSessionMin = "group.consumer.min.session.timeout.ms";
+  constexpr std::string_view kSessionMax = "group.consumer.max.session.timeout.ms";
+  constexpr std::string_view kHeartbeat = "group.consumer.heartbeat.interval.ms";
+  constexpr std::string_view kHeartbeatMin = "group.consumer.min.heartbeat.interval.ms";
+  constexpr std::string_view kHeartbeatMax = "group.consumer.max.heartbeat.interval.ms";
+  groups.consumer_session_timeout = reader.duration(kSession);
+  groups.consumer_session_timeout_min = reader.duration(kSessionMin);
+  groups.consumer_session_timeout_max = reader.duration(kSessionMax);
+  groups.consumer_heartbeat_interval = reader.duration(kHeartbeat);
+  groups.consumer_heartbeat_interval_min = reader.duration(kHeartbeatMin);
+  groups.consumer_heartbeat_interval_max = reader.duration(kHeartbeatMax);
+  check_bounds(reader, kSession, kSessionMin, kSessionMax);
+  check_bounds(reader, kHeartbeat, kHeartbeatMin, kHeartbeatMax);
+  if (groups.consumer_heartbeat_interval >= groups.consumer_session_timeout) {
+    reader.complain(kHeartbeat, fmt::format("must be less than {} = {}", kSession, reader.integer(kSession)));
+  }
+  groups.consumer_size_max = reader.small("group.consumer.max.size");
+  groups.consumer_assignors.clear();
+  for (const auto& name : reader.list("group.consumer.assignors")) {
+    groups.consumer_assignors.push_back(parse_assignor(name).value());  // the row's validator saw to it
+  }
+  groups.consumer_migration_policy = parse_migration_policy(reader.text("group.consumer.migration.policy")).value();
+  groups.consumer_regex_refresh_interval = reader.duration("group.consumer.regex.refresh.interval.ms");
+  groups.consumer_protocol = std::ranges::count(reader.list("group.coordinator.rebalance.protocols"), "consumer") > 0;
+}
+
 void read_groups(GroupSettings& groups, const Reader& reader) {
   groups.initial_rebalance_delay = reader.duration("group.initial.rebalance.delay.ms");
   groups.session_timeout_min = reader.duration("group.min.session.timeout.ms");
@@ -296,6 +334,7 @@ void read_groups(GroupSettings& groups, const Reader& reader) {
   groups.offsets_topic_num_partitions = reader.small("offsets.topic.num.partitions");
   groups.offsets_topic_replication_factor = static_cast<std::int16_t>(reader.small("offsets.topic.replication.factor"));
   groups.offsets_topic_segment_bytes = reader.small("offsets.topic.segment.bytes");
+  read_consumer_groups(groups, reader);
 }
 
 }  // namespace

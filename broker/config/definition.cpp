@@ -39,6 +39,7 @@ std::vector<Definition> make_broker_definitions() {
   append(rows, tables::log_rows());
   append(rows, tables::cleaner_rows());
   append(rows, tables::group_rows());
+  append(rows, tables::consumer_group_rows());
   for (const auto& topic : tables::topic_rows()) {
     if (!topic.broker_name.empty()) rows.push_back(broker_default_of(topic));
   }
@@ -69,6 +70,7 @@ std::span<const Definition> broker_definitions() {
 }
 
 std::span<const Definition> topic_definitions() { return tables::topic_rows(); }
+std::span<const Definition> group_definitions() { return tables::group_override_rows(); }
 
 std::span<const KnownKey> known_keys() {
   static const auto rows = make_known_keys();
@@ -77,6 +79,7 @@ std::span<const KnownKey> known_keys() {
 
 const Definition* find_broker_definition(std::string_view name) { return find(broker_definitions(), name); }
 const Definition* find_topic_definition(std::string_view name) { return find(topic_definitions(), name); }
+const Definition* find_group_definition(std::string_view name) { return find(group_definitions(), name); }
 const KnownKey* find_known_key(std::string_view name) { return find(known_keys(), name); }
 
 std::vector<std::string_view> synonyms_of(std::string_view name) {

@@ -29,6 +29,7 @@ enum class ConfigSource : std::int8_t {
   dynamic_default_broker = 3,
   static_broker = 4,
   default_config = 5,
+  dynamic_group = 8,
 };
 
 /// Whether and where a running broker takes a new value.
@@ -69,10 +70,12 @@ struct KnownKey {
 /// Settings that Sluice acts on, in the order of the reference file.
 std::span<const Definition> broker_definitions();
 std::span<const Definition> topic_definitions();
+std::span<const Definition> group_definitions();  ///< what one consumer group may override
 
 /// nullptr: no such setting.
 const Definition* find_broker_definition(std::string_view name);
 const Definition* find_topic_definition(std::string_view name);
+const Definition* find_group_definition(std::string_view name);
 
 /// Settings of Kafka's brokers that Sluice does not act on, by name; prefixes (listener.name.*) are left to load.cpp.
 std::span<const KnownKey> known_keys();

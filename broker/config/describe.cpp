@@ -60,8 +60,9 @@ DescribedConfig describe(const Definition& definition, std::optional<std::string
   return described;
 }
 
-DescribedConfig describe_topic_row(const BrokerConfig& broker, const Properties& overrides,
-                                   const Definition& definition) {
+/// A setting that a topic or a group may override: `source` says which of them.
+DescribedConfig describe_override(const BrokerConfig& broker, const Properties& overrides, const Definition& definition,
+                                  ConfigSource source) {
   std::vector<DescribedSynonym> synonyms;
   std::optional<std::string> value;
   if (!definition.broker_name.empty()) {
@@ -71,20 +72,31 @@ DescribedConfig describe_topic_row(const BrokerConfig& broker, const Properties&
   if (!value && definition.default_value) value = std::string{*definition.default_value};
   if (const auto override_value = find(overrides, definition.name)) {
     value = normalized(definition, *override_value);
-    synonyms.insert(synonyms.begin(), {std::string{definition.name}, value, ConfigSource::dynamic_topic});
+    synonyms.insert(synonyms.begin(), {std::string{definition.name}, value, source});
   }
   return describe(definition, std::move(value), std::move(synonyms));
+}
+
+std::vector<DescribedConfig> describe_overrides(const BrokerConfig& broker, const Properties& overrides,
+                                                const ConfigNames& names, std::span<const Definition> definitions,
+                                                ConfigSource source) {
+  std::vector<DescribedConfig> configs;
+  for (const auto& definition : definitions) {
+    if (is_wanted(names, definition.name)) configs.push_back(describe_override(broker, overrides, definition, source));
+  }
+  return configs;
 }
 
 }  // namespace
 
 std::vector<DescribedConfig> describe_topic(const BrokerConfig& broker, const Properties& topic_overrides,
                                             const ConfigNames& names) {
-  std::vector<DescribedConfig> configs;
-  for (const auto& definition : topic_definitions()) {
-    if (is_wanted(names, definition.name)) configs.push_back(describe_topic_row(broker, topic_overrides, definition));
-  }
-  return configs;
+  return describe_overrides(broker, topic_overrides, names, topic_definitions(), ConfigSource::dynamic_topic);
+}
+
+std::vector<DescribedConfig> describe_group(const BrokerConfig& broker, const Properties& group_overrides,
+                                            const ConfigNames& names) {
+  return describe_overrides(broker, group_overrides, names, group_definitions(), ConfigSource::dynamic_group);
 }
 
 std::vector<DescribedConfig> describe_broker(const BrokerConfig& broker, const ConfigNames& names) {

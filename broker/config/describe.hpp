@@ -36,6 +36,10 @@ using ConfigNames = std::optional<std::vector<std::string>>;
 std::vector<DescribedConfig> describe_topic(const BrokerConfig& broker, const Properties& topic_overrides,
                                             const ConfigNames& names = std::nullopt);
 
+/// A consumer group, whether it exists or not: its settings may be there first.
+std::vector<DescribedConfig> describe_group(const BrokerConfig& broker, const Properties& group_overrides,
+                                            const ConfigNames& names = std::nullopt);
+
 /// This broker, all sources.
 std::vector<DescribedConfig> describe_broker(const BrokerConfig& broker, const ConfigNames& names = std::nullopt);
 

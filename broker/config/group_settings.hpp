@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::broker::config {
@@ -16,6 +18,12 @@ enum class MigrationPolicy {
   bidirectional,  ///< both
 };
 
+/// In any case; nullopt: no such policy.
+std::optional<MigrationPolicy> parse_migration_policy(std::string_view text);
+
+/// "uniform" or "range", given as that or as the name of Kafka's class; nullopt: not an assignor of ours.
+std::optional<std::string> parse_assignor(std::string_view text);
+
 /// What the group coordinator goes by. Defaults here are the table's.
 struct GroupSettings {
   // Classic groups.
@@ -23,6 +31,8 @@ struct GroupSettings {
   std::chrono::milliseconds session_timeout_min = std::chrono::seconds{6};
   std::chrono::milliseconds session_timeout_max = std::chrono::minutes{30};
   std::int32_t size_max = std::numeric_limits<std::int32_t>::max();  ///< members of one group
+
+  bool consumer_protocol = true;  ///< else only classic groups are served
 
   // Groups of the consumer protocol (KIP-848). What is a default here, a group's own configuration may override.
   std::chrono::milliseconds consumer_session_timeout = std::chrono::seconds{45};

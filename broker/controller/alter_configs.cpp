@@ -41,6 +41,8 @@ class ResourceChange {
 
  private:
   bool is_topic() const noexcept { return type_ == ConfigResource::topic; }
+  bool is_group() const noexcept { return type_ == ConfigResource::group; }
+  bool is_list(const std::string& key) const;
   Refusal find_broker();
   Refusal refuse_broker_setting(const std::string& key, const std::string& value) const;
   std::string current_list(const std::string& key) const;
@@ -55,9 +57,17 @@ class ResourceChange {
 
 Refusal ResourceChange::find() {
   if (type_ == ConfigResource::broker) return find_broker();
+  if (is_group()) {
+    if (name_.empty()) return invalid_request("Settings of all groups are those of the brokers; name a group.");
+    before_ = &image_.group_configs(name_);
+    after_ = *before_;
+    return std::nullopt;
+  }
   if (!is_topic()) {
-    return invalid_request(fmt::format("Settings of resource type {} can't be changed; topics (2) and brokers (4) can.",
-                                       static_cast<int>(type_)));
+    return invalid_request(
+        fmt::format("Settings of resource type {} can't be changed; those of topics (2), brokers (4) and groups (32) "
+                    "can.",
+                    static_cast<int>(type_)));
   }
   if (name_.empty()) return invalid_request("Settings of all topics are those of the brokers; name a topic.");
   const auto* topic = image_.find_topic(name_);
@@ -100,7 +110,7 @@ Refusal ResourceChange::apply(Operation operation, const std::string& key, const
     return invalid_request(
         fmt::format("{}: the operation must be 0 (set), 1 (delete), 2 (append) or 3 (subtract).", key));
   }
-  if (!(is_topic() ? config::is_topic_list(key) : config::is_broker_list(key))) {
+  if (!is_list(key)) {
     return RequestError{ErrorCode::invalid_config,
                         fmt::format("{} is not a list: it can only be set or deleted.", key)};
   }
@@ -109,6 +119,11 @@ Refusal ResourceChange::apply(Operation operation, const std::string& key, const
       operation == Operation::append ? config::append_to_list(list, *value) : config::subtract_from_list(list, *value);
   if (changed != list) after_.insert_or_assign(key, std::move(changed));
   return std::nullopt;
+}
+
+bool ResourceChange::is_list(const std::string& key) const {
+  if (is_group()) return false;  // they have none
+  return is_topic() ? config::is_topic_list(key) : config::is_broker_list(key);
 }
 
 Refusal ResourceChange::replace_all(const std::vector<AlterConfigsRequest::AlterableConfig>& configs) {
@@ -130,8 +145,9 @@ std::string ResourceChange::current_list(const std::string& key) const {
 }
 
 Refusal ResourceChange::validate() const {
-  if (is_topic()) {
-    if (auto refusal = config::validate_topic_configs(config_, after_)) {
+  if (is_topic() || is_group()) {
+    if (auto refusal = is_topic() ? config::validate_topic_configs(config_, after_)
+                                  : config::validate_group_configs(config_, after_)) {
       return RequestError{ErrorCode::invalid_config, *std::move(refusal)};
     }
     return std::nullopt;

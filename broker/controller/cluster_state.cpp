@@ -70,6 +70,10 @@ void ClusterState::apply(const ConfigRecord& record) {
     }
     return;
   }
+  if (record.resource == ConfigResource::group) {
+    image_.set_group_config(record.name, record.key, record.value);
+    return;
+  }
   const auto* found = image_.find_topic(record.name);
   SLUICE_ASSERT(found != nullptr, record.name);
   auto& configs = edit_topic(found->id).configs;

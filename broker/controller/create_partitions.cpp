@@ -22,6 +22,14 @@ Refusal plan_partitions(const MetadataImage& image, const TopicImage& topic, con
         fmt::format("Topic '{}' has {} partitions; their number can only grow, and {} would not be more.", topic.name,
                     current, request.count)};
   }
+  if (topic.internal) {
+    // Kafka grows these topics too. But what they keep is found by a hash of its key modulo the number of partitions,
+    // so that most groups (and transactions) would be looked for where they are not, and their offsets be lost.
+    return RequestError{
+        ErrorCode::invalid_partitions,
+        fmt::format("Topic '{}' is internal: with another number of partitions what it keeps would not be found again.",
+                    topic.name)};
+  }
   const std::int32_t added = request.count - current;
   if (added > new_partitions_max) {
     return RequestError{ErrorCode::policy_violation,

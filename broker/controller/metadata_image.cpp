@@ -110,6 +110,31 @@ const ConfigMap& MetadataImage::broker_configs(BrokerId id) const noexcept {
   return found == broker_configs_->end() ? kNone : found->second;
 }
 
+const ConfigMap& MetadataImage::group_configs(std::string_view id) const {
+  static const ConfigMap kNone;
+  const auto* found = groups_.find(hash_of(id), [&](const GroupImage& group) { return group.id == id; });
+  return found == nullptr ? kNone : (*found)->configs;
+}
+
+void MetadataImage::set_group_config(const std::string& id, const std::string& key, std::optional<std::string> value) {
+  const auto hash = hash_of(id);
+  const auto* found = groups_.find(hash, [&](const GroupImage& group) { return group.id == id; });
+  const auto before = found == nullptr ? nullptr : *found;  // held while its place is taken
+  auto after = std::make_shared<GroupImage>(before == nullptr ? GroupImage{id, {}} : *before);
+  if (value) {
+    after->configs.insert_or_assign(key, *std::move(value));
+  } else {
+    after->configs.erase(key);
+  }
+  if (before == nullptr) {
+    if (!after->configs.empty()) groups_.insert(hash, std::move(after));
+  } else if (after->configs.empty()) {
+    groups_.erase(hash, before.get());
+  } else {
+    groups_.replace(hash, before.get(), std::move(after));
+  }
+}
+
 void MetadataImage::set_broker(BrokerImage broker) {
   auto brokers = *brokers_;
   const auto at = std::lower_bound(brokers.begin(), brokers.end(), broker.id,
@@ -167,7 +192,9 @@ bool operator==(const MetadataImage& left, const MetadataImage& right) {
   for (const auto& broker : left.brokers()) {
     if (left.broker_configs(broker.id) != right.broker_configs(broker.id)) return false;
   }
-  bool equal = true;
+  bool equal = left.configured_group_count() == right.configured_group_count();
+  left.for_each_configured_group(
+      [&](const GroupImage& group) { equal = equal && right.group_configs(group.id) == group.configs; });
   left.for_each_topic([&](const TopicImage& topic) {
     const auto* other = right.find_topic(topic.name);
     equal = equal && other != nullptr && *other == topic && right.find_topic(topic.id) == other;

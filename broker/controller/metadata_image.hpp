@@ -63,6 +63,14 @@ struct TopicImage {
   friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
 
+/// What was set for one consumer group. It need not exist: settings may be there before it.
+struct GroupImage {
+  std::string id;
+  ConfigMap configs;  ///< never empty
+
+  friend bool operator==(const GroupImage&, const GroupImage&) = default;
+};
+
 /// Names of the topics that only the broker itself creates and writes.
 bool is_internal_topic(std::string_view name) noexcept;
 
@@ -103,6 +111,15 @@ class MetadataImage {
   /// Dynamic settings of one broker, or of all of them by default (kNoBroker).
   const ConfigMap& broker_configs(BrokerId id) const noexcept;
 
+  /// What one consumer group overrides; empty for most.
+  const ConfigMap& group_configs(std::string_view id) const;
+  /// Those that override something, in no particular order.
+  template <class Visit>
+  void for_each_configured_group(Visit&& visit) const {
+    groups_.for_each([&](const std::shared_ptr<const GroupImage>& group) { visit(*group); });
+  }
+  std::size_t configured_group_count() const noexcept { return groups_.size(); }
+
   // The rest is for ClusterState, on its own working copy.
 
   void set_cluster_id(std::string cluster_id) { cluster_id_ = std::move(cluster_id); }
@@ -110,6 +127,7 @@ class MetadataImage {
   void set_next_producer_id(ProducerId id) noexcept { next_producer_id_ = id; }
   void set_broker(BrokerImage broker);
   void set_broker_config(BrokerId id, const std::string& key, std::optional<std::string> value);
+  void set_group_config(const std::string& id, const std::string& key, std::optional<std::string> value);
   void add_topic(std::shared_ptr<const TopicImage> topic);
   /// Name and id stay the same.
   void replace_topic(const TopicImage& before, std::shared_ptr<const TopicImage> after);
@@ -126,6 +144,7 @@ class MetadataImage {
       std::make_shared<std::map<BrokerId, ConfigMap>>();
   SharedIndex<TopicImage> by_name_;  ///< hashed with '.' taken for '_', so that colliding names meet
   SharedIndex<TopicImage> by_id_;
+  SharedIndex<GroupImage> groups_;
   std::shared_ptr<SortedNames> names_ = make_names();
 
   static std::shared_ptr<SortedNames> make_names();

@@ -88,7 +88,9 @@ std::optional<MetadataRecord> from(const pb::PartitionRecord& in) {
 
 std::optional<MetadataRecord> from(const pb::ConfigRecord& in) {
   const auto resource = static_cast<ConfigResource>(in.resource());
-  if (resource != ConfigResource::topic && resource != ConfigResource::broker) return std::nullopt;
+  if (resource != ConfigResource::topic && resource != ConfigResource::broker && resource != ConfigResource::group) {
+    return std::nullopt;
+  }
   ConfigRecord record{resource, in.name(), in.key(), std::nullopt};
   if (in.has_value()) record.value = in.value();
   return record;

@@ -34,8 +34,8 @@ struct PartitionRecord {
 enum class ConfigResource : std::int8_t { topic = 2, broker = 4, broker_logger = 8, client_metrics = 16, group = 32 };
 
 struct ConfigRecord {
-  ConfigResource resource = ConfigResource::topic;  ///< topic or broker
-  std::string name;                                 ///< of the topic; of a broker its id, "" being the default of all
+  ConfigResource resource = ConfigResource::topic;  ///< topic, broker or group
+  std::string name;  ///< of the topic or group; of a broker its id, "" being the default of all
   std::string key;
   std::optional<std::string> value;  ///< nullopt: back to the default
   friend bool operator==(const ConfigRecord&, const ConfigRecord&) = default;

@@ -58,7 +58,7 @@ TEST_CASE("settings that operators of Kafka know are known here with Kafka's def
   for (const auto& [name, value] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
            {"num.io.threads", "8"},
            {"queued.max.requests", "500"},
-           {"group.consumer.session.timeout.ms", "45000"},
+           {"group.consumer.assignment.interval.ms", "1000"},
            {"group.share.record.lock.duration.ms", "30000"},
            {"offsets.commit.timeout.ms", "5000"},
            {"transaction.state.log.min.isr", "2"},
