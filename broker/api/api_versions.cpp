@@ -15,6 +15,9 @@ using protocol::ApiVersionsRequest;
 using protocol::ApiVersionsResponse;
 using protocol::ErrorCode;
 
+constexpr const char* kGroupVersion = "group.version";
+constexpr std::int16_t kGroupVersionLevel = 1;
+
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// KIP-511: letters and digits, with '.' and '-' inside.
@@ -27,6 +30,19 @@ bool is_software_name(std::string_view text) {
 bool is_meant_for_us(const ApiVersionsRequest& request, const RequestContext& context) {
   if (request.cluster_id && *request.cluster_id != context.services.images.image()->cluster_id()) return false;
   return request.node_id == kNoBroker || request.node_id == context.services.settings.node_id;
+}
+
+/// KIP-584: what clients look for before they use groups of the consumer protocol (KIP-848).
+void add_features(ApiVersionsResponse& response, const controller::MetadataImage& image) {
+  response.finalized_features_epoch = image.version().value();
+  auto& supported = response.supported_features.emplace_back();
+  supported.name = kGroupVersion;
+  supported.min_version = 0;
+  supported.max_version = kGroupVersionLevel;
+  auto& finalized = response.finalized_features.emplace_back();
+  finalized.name = kGroupVersion;
+  finalized.min_version_level = kGroupVersionLevel;
+  finalized.max_version_level = kGroupVersionLevel;
 }
 
 }  // namespace
@@ -54,7 +70,7 @@ void handle<protocol::ApiVersions>(ApiVersionsRequest& request, RequestContext& 
     api.min_version = entry.advertised_min_version;
     api.max_version = entry.max_version;
   }
-  if (context.api_version >= 3) response.finalized_features_epoch = context.services.images.image()->version().value();
+  if (context.api_version >= 3) add_features(response, *context.services.images.image());
   respond(response);
 }
 

@@ -59,7 +59,7 @@ void handle<protocol::OffsetCommit>(OffsetCommitRequest& request, RequestContext
     response.topics = std::move(unknown);
     return respond(response);
   }
-  context.services.groups.commit(std::move(request),
+  context.services.groups.commit(std::move(request), context.api_version,
                                  [answer = answer_with(std::move(respond)), unknown](OffsetCommitResponse response) {
                                    response.topics.insert(response.topics.end(), unknown.begin(), unknown.end());
                                    answer(response);

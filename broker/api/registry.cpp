@@ -8,6 +8,8 @@
 #include "protocol/messages/alter_partition_reassignments.hpp"
 #include "protocol/messages/alter_replica_log_dirs.hpp"
 #include "protocol/messages/api_versions.hpp"
+#include "protocol/messages/consumer_group_describe.hpp"
+#include "protocol/messages/consumer_group_heartbeat.hpp"
 #include "protocol/messages/create_partitions.hpp"
 #include "protocol/messages/create_topics.hpp"
 #include "protocol/messages/delete_groups.hpp"
@@ -25,6 +27,7 @@
 #include "protocol/messages/init_producer_id.hpp"
 #include "protocol/messages/join_group.hpp"
 #include "protocol/messages/leave_group.hpp"
+#include "protocol/messages/list_config_resources.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/list_offsets.hpp"
 #include "protocol/messages/list_partition_reassignments.hpp"
@@ -140,6 +143,9 @@ constexpr std::array kEntries{
     serve<ListPartitionReassignments>(),
     serve<OffsetDelete>(),
     serve<DescribeCluster>(),
+    serve<ConsumerGroupHeartbeat>(),
+    serve<ConsumerGroupDescribe>(),
+    serve<ListConfigResources>(),
     serve<DescribeTopicPartitions>(),
 };
 static_assert(std::is_sorted(kEntries.begin(), kEntries.end(),

@@ -49,8 +49,12 @@ struct Effects {
   std::vector<JoinAnswer> joins;
   std::vector<SyncAnswer> syncs;
   std::vector<GroupWrite> writes;
+  /// The answers rest on records taken in before they are committed: they wait for the writes, and for all appends that
+  /// are under way.
+  bool wait_for_appends = false;
 
   void add(Effects more) {
+    wait_for_appends = wait_for_appends || more.wait_for_appends;
     joins.insert(joins.end(), std::make_move_iterator(more.joins.begin()), std::make_move_iterator(more.joins.end()));
     syncs.insert(syncs.end(), std::make_move_iterator(more.syncs.begin()), std::make_move_iterator(more.syncs.end()));
     writes.insert(writes.end(), std::make_move_iterator(more.writes.begin()),

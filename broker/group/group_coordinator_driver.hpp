@@ -49,17 +49,24 @@ class GroupCoordinatorDriver {
   /// Creates `__consumer_offsets` if it is not there; `done` gets none once the image shows it.
   void ensure_topic(Answer<protocol::ErrorCode> done);
 
+  // Requests of members: group_coordinator_members_driver.cpp
   void join(protocol::JoinGroupRequest request, Sender sender, Answer<protocol::JoinGroupResponse> answer);
   void sync(protocol::SyncGroupRequest request, Answer<protocol::SyncGroupResponse> answer);
   void heartbeat(protocol::HeartbeatRequest request, Answer<protocol::HeartbeatResponse> answer);
   void leave(protocol::LeaveGroupRequest request, Answer<protocol::LeaveGroupResponse> answer);
+  void consumer_heartbeat(protocol::ConsumerGroupHeartbeatRequest request, Sender sender,
+                          Answer<protocol::ConsumerGroupHeartbeatResponse> answer);
   /// Topics by name; see GroupShard.
-  void commit(protocol::OffsetCommitRequest request, Answer<protocol::OffsetCommitResponse> answer);
+  void commit(protocol::OffsetCommitRequest request, std::int16_t version,
+              Answer<protocol::OffsetCommitResponse> answer);
+
+  // Requests of administrators, and of members about offsets: group_coordinator_admin_driver.cpp
   void delete_offsets(protocol::OffsetDeleteRequest request, Answer<protocol::OffsetDeleteResponse> answer);
 
-  /// In the order of the request.
+  // Answers are in the order of the request.
   void fetch(std::vector<GroupShard::FetchOfGroup> groups, Answer<std::vector<GroupShard::FetchedOfGroup>> answer);
   void describe(std::vector<std::string> groups, Answer<std::vector<GroupShard::Described>> answer);
+  void describe_consumers(std::vector<std::string> groups, Answer<std::vector<GroupShard::ConsumerDescribed>> answer);
   void delete_groups(std::vector<std::string> groups, Answer<std::vector<GroupShard::Deleted>> answer);
   void list(protocol::ListGroupsRequest request, Answer<protocol::ListGroupsResponse> answer);
 
@@ -73,8 +80,20 @@ class GroupCoordinatorDriver {
   void take_up(const controller::TopicImage& topic);
   void give_up(const Driver& driver);
 
+  /// Calls `use(driver)` on the thread of the partition that keeps `group`, or `refuse(error)` when it can't be used.
   template <class Refuse, class Use>
-  void use(const std::string& group, Refuse refuse, Use use);
+  void use(const std::string& group, Refuse refuse, Use use) {
+    const auto driver = driver_of(group);
+    if (!driver) return refuse(protocol::ErrorCode::not_coordinator);
+    driver->thread().run_or_post([driver, refuse = std::move(refuse), use = std::move(use)]() mutable {
+      const auto error = driver->availability();
+      if (error != protocol::ErrorCode::none) return refuse(error);
+      use(*driver);
+    });
+  }
+
+  template <class Answered, class Ask>
+  void ask_each(std::vector<std::string> groups, Answer<std::vector<Answered>> answer, Ask ask);
 
   const Parts parts_;
   BlockingPool loaders_;

@@ -1,5 +1,6 @@
 // GroupPartitionDriver: how a shard is made from the log.
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 #include <vector>
 
@@ -15,61 +16,91 @@ namespace {
 
 constexpr std::size_t kReadBytes = 5 << 20;
 constexpr std::size_t kUnpackedBatchBytesMax = 512 << 20;
+constexpr std::chrono::milliseconds kProgressInterval = std::chrono::seconds{5};
+// Between attempts to load, while records can't be written or read: doubled each time.
+constexpr std::chrono::milliseconds kPauseMin{100};
+constexpr std::chrono::milliseconds kPauseMax = std::chrono::seconds{10};
 
 }  // namespace
 
 void GroupPartitionDriver::start(BlockingPool& pool) {
+  loaders_ = &pool;
+  begin_loading();
+}
+
+void GroupPartitionDriver::begin_loading() {
   if (partition_->log_start_offset() == partition_->log_end_offset()) {
     state_ = State::active;
     return;
   }
   // After a crash some of the log may not be as safe yet as its answers were promised to be.
   const auto end = partition_->log_end_offset();
-  partition_->when_replicated(end, [self = shared_from_this(), end, &pool](ErrorCode error) {
-    if (error == ErrorCode::none) return pool.post([self, end] { self->load(end); });
-    self->thread_.post([self] { self->stop(); });
+  partition_->when_replicated(end, [self = shared_from_this(), end](ErrorCode error) {
+    if (error == ErrorCode::none) return self->loaders_->post([self, end] { self->load(end); });
+    self->thread_.post([self] { self->load_later(); });
+  });
+}
+
+/// Something is wrong with the log, or with writing to it: not at once, and less and less often.
+void GroupPartitionDriver::load_later() {
+  if (state_ != State::loading) return;
+  pause_ = std::clamp(2 * pause_, kPauseMin, kPauseMax);
+  timer_ = thread_.after(pause_, [this] {
+    const auto fired = std::move(timer_);
+    begin_loading();
   });
 }
 
 void GroupPartitionDriver::load(Offset end) {
   const auto began = now().steady;
   const auto name = partition_->name().to_string();
-  const auto replayed = replay_log(end);
+  auto shard = std::make_unique<GroupShard>(settings_);
+  const auto replayed = replay_log(*shard, end);
+  if (stopping_) return;
   if (!replayed) {
     spdlog::error("partition={} its groups can't be loaded: {}", name, replayed.error().message());
-    thread_.post([self = shared_from_this()] { self->stop(); });
+    thread_.post([self = shared_from_this()] { self->load_later(); });
     return;
   }
-  spdlog::info("partition={} groups={} load_ms={}", name, shard_.group_count(), (now().steady - began).count());
-  thread_.post([self = shared_from_this()] { self->become_active(); });
+  shard->finish_loading(now());
+  spdlog::info("partition={} groups={} load_ms={}", name, shard->group_count(), (now().steady - began).count());
+  thread_.post(
+      [self = shared_from_this(), shard = std::move(shard)]() mutable { self->become_active(std::move(shard)); });
 }
 
-void GroupPartitionDriver::become_active() {
+void GroupPartitionDriver::become_active(std::unique_ptr<GroupShard> shard) {
   if (state_ != State::loading) return;
+  shard_ = std::move(shard);
   state_ = State::active;
-  shard_.finish_loading(now());
   wait_for_deadline();
 }
 
-Result<> GroupPartitionDriver::replay_log(Offset end) {
+Result<> GroupPartitionDriver::replay_log(GroupShard& shard, Offset end) const {
   auto& log = partition_->log();
-  auto next = partition_->log_start_offset();
+  const auto start = partition_->log_start_offset();
+  auto next = start;
+  auto told = now().steady;
   std::vector<std::byte> bytes;
-  while (next < end) {
+  while (next < end && !stopping_) {
     const auto slice = log.read(next, kReadBytes, end, true);
     if (!slice) return slice.error();
     if (slice->empty()) break;
     bytes.resize(slice->size);
     if (const auto read = slice->read(bytes); !read) return read.error();
     record::BatchWalker walker{bytes};
-    while (const auto batch = walker.next()) replay_batch(*batch);
+    while (const auto batch = walker.next()) replay_batch(shard, *batch);
     next = slice->next_offset;
+    if (const auto time = now().steady; time - told >= kProgressInterval) {
+      told = time;
+      spdlog::info("partition={} loading groups: offsets={}/{} groups={}", partition_->name().to_string(), next - start,
+                   end - start, shard.group_count());
+    }
   }
   return {};
 }
 
 /// What can't be read is passed over with a line in the log: one damaged record must not make all groups unreachable.
-void GroupPartitionDriver::replay_batch(const record::BatchView& batch) {
+void GroupPartitionDriver::replay_batch(GroupShard& shard, const record::BatchView& batch) const {
   if (batch.is_control()) return;
   static thread_local record::RecordStream stream;
   const auto complain = [&](std::string_view what) {
@@ -85,7 +116,7 @@ void GroupPartitionDriver::replay_batch(const record::BatchView& batch) {
     if (!(*record)->key) continue;
     const auto decoded = decode(*(*record)->key, (*record)->value);
     if (decoded.problem == DecodeProblem::malformed) complain("holds a malformed record, which is passed over");
-    if (decoded.record) shard_.replay(*decoded.record);
+    if (decoded.record) shard.load(*decoded.record);
   }
 }
 

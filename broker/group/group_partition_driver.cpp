@@ -3,7 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
-#include "broker/api/error_map.hpp"
+#include "broker/controller/controller.hpp"
 #include "broker/wall_clock.hpp"
 
 namespace sluice::broker::group {
@@ -24,8 +24,12 @@ ErrorCode coordinator_error(ErrorCode append_error) noexcept {
 }
 
 GroupPartitionDriver::GroupPartitionDriver(std::shared_ptr<replication::Partition> partition, IoThread& thread,
-                                           const config::GroupSettings& settings)
-    : partition_(std::move(partition)), thread_(thread), shard_(settings) {}
+                                           const config::GroupSettings& settings, const controller::ImageSource& images)
+    : partition_(std::move(partition)),
+      thread_(thread),
+      settings_(settings),
+      images_(images),
+      shard_(std::make_unique<GroupShard>(settings)) {}
 
 Now GroupPartitionDriver::now() const {
   return {.wall = wall_clock_now(),
@@ -42,165 +46,121 @@ ErrorCode GroupPartitionDriver::availability() const noexcept {
 }
 
 void GroupPartitionDriver::stop() {
-  if (state_ == State::active) perform(shard_.abandon(ErrorCode::not_coordinator));
+  stopping_ = true;
   state_ = State::stopped;
   timer_.reset();
+  flush();
+  refuse_members(ErrorCode::not_coordinator);  // appends under way are answered when they are done
 }
+
+/// Those whose JoinGroup or SyncGroup waits for others.
+void GroupPartitionDriver::refuse_members(ErrorCode error) {
+  for (auto& [ticket, join] : std::exchange(joins_, {})) {
+    auto response = refused<protocol::JoinGroupResponse>(error);
+    response.member_id = std::move(join.member_id);
+    join.answer(std::move(response));
+  }
+  for (auto& [ticket, answer] : std::exchange(syncs_, {})) answer(refused<protocol::SyncGroupResponse>(error));
+}
+
+void GroupPartitionDriver::use_newest_image() { shard_->set_image(images_.image()); }
 
 void GroupPartitionDriver::join(const protocol::JoinGroupRequest& request, const Sender& sender,
                                 Answer<protocol::JoinGroupResponse> answer) {
   const Ticket ticket{next_ticket_++};
-  joins_.emplace(ticket, std::move(answer));
-  perform(shard_.join({.request = request,
-                       .version = sender.version,
-                       .client_id = sender.client_id,
-                       .client_host = sender.client_host,
-                       .fresh_id = Uuid::random(),
-                       .ticket = ticket},
-                      now()));
+  joins_.emplace(ticket, WaitingJoin{request.member_id, std::move(answer)});
+  use_newest_image();
+  perform(shard_->join({.request = request,
+                        .version = sender.version,
+                        .client_id = sender.client_id,
+                        .client_host = sender.client_host,
+                        .fresh_id = Uuid::random(),
+                        .ticket = ticket},
+                       now()));
 }
 
 void GroupPartitionDriver::sync(const protocol::SyncGroupRequest& request, Answer<protocol::SyncGroupResponse> answer) {
   const Ticket ticket{next_ticket_++};
   syncs_.emplace(ticket, std::move(answer));
-  perform(shard_.sync(request, ticket, now()));
+  perform(shard_->sync(request, ticket, now()));
 }
 
 void GroupPartitionDriver::heartbeat(const protocol::HeartbeatRequest& request,
                                      const Answer<protocol::HeartbeatResponse>& answer) {
-  answer(shard_.heartbeat(request, now()));
+  answer(shard_->heartbeat(request, now()));
   wait_for_deadline();
 }
 
 void GroupPartitionDriver::leave(const protocol::LeaveGroupRequest& request,
                                  const Answer<protocol::LeaveGroupResponse>& answer) {
-  auto decision = shard_.leave(request, now());
+  auto decision = shard_->leave(request, now());
   answer(std::move(decision.response));
   perform(std::move(decision.effects));
 }
 
-void GroupPartitionDriver::commit(const protocol::OffsetCommitRequest& request,
-                                  Answer<protocol::OffsetCommitResponse> answer) {
-  auto decision = shard_.commit(request, now());
-  wait_for_deadline();
-  if (decision.records.empty()) return answer(std::move(decision.response));
-  append(request.group_id, std::move(decision.records),
-         [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
-           for (auto& topic : response.topics) {
-             for (auto& partition : topic.partitions) {
-               if (partition.error_code == ErrorCode::none) partition.error_code = error;
-             }
-           }
-           answer(std::move(response));
-         });
-}
-
-void GroupPartitionDriver::delete_offsets(const protocol::OffsetDeleteRequest& request,
-                                          Answer<protocol::OffsetDeleteResponse> answer) {
-  auto decision = shard_.delete_offsets(request);
-  if (decision.records.empty()) return answer(std::move(decision.response));
-  append(request.group_id, std::move(decision.records),
-         [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
-           response.error_code = error;
-           if (error != ErrorCode::none) response.topics.clear();
-           answer(std::move(response));
-         });
-}
-
-void GroupPartitionDriver::delete_group(const std::string& group, Answer<GroupShard::Deleted> answer) {
-  auto decision = shard_.delete_group(group);
-  if (decision.records.empty()) return answer(std::move(decision.response));
-  append(group, std::move(decision.records),
-         [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
-           response.error_code = error;
-           answer(std::move(response));
-         });
-}
-
-void GroupPartitionDriver::forget_topic(const std::string& topic, const Uuid& topic_id) {
-  for (auto& gone : shard_.forget_topic(topic, topic_id)) write(std::move(gone));
-}
-
-void GroupPartitionDriver::forget_expired() {
-  auto writes = shard_.forget_expired(now());
-  std::size_t records = 0;
-  for (auto& gone : writes) {
-    records += gone.records.size();
-    write(std::move(gone));
+void GroupPartitionDriver::consumer_heartbeat(const protocol::ConsumerGroupHeartbeatRequest& request,
+                                              const Sender& sender,
+                                              Answer<protocol::ConsumerGroupHeartbeatResponse> answer) {
+  use_newest_image();
+  auto decision = shard_->consumer_heartbeat({.request = request,
+                                              .version = sender.version,
+                                              .client_id = sender.client_id,
+                                              .client_host = sender.client_host,
+                                              .fresh_id = Uuid::random()},
+                                             now());
+  auto respond = [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
+    answer(error == ErrorCode::none ? std::move(response) : refused<protocol::ConsumerGroupHeartbeatResponse>(error));
+  };
+  if (decision.records.empty()) {
+    after_appends(std::move(respond));
+  } else {
+    append(request.group_id, std::move(decision.records), std::move(respond));
   }
-  if (records > 0) spdlog::info("partition={} expired_records={}", partition_->name().to_string(), records);
+  perform(std::move(decision.effects));
 }
 
 void GroupPartitionDriver::perform(Effects effects) {
+  auto writes = std::move(effects.writes);
+  effects.writes.clear();
+  if (!effects.wait_for_appends) answer_waiting(std::move(effects));
+  for (auto& one : writes) write(std::move(one));
+  if (effects.wait_for_appends && effects.joins.size() + effects.syncs.size() > 0) {
+    after_appends([this, effects = std::move(effects)](ErrorCode error) mutable {
+      if (error == ErrorCode::none) answer_waiting(std::move(effects));  // else they are told by start_over
+    });
+  }
+  wait_for_deadline();
+}
+
+void GroupPartitionDriver::answer_waiting(Effects effects) {
   for (auto& [ticket, response] : effects.joins) {
-    if (auto waiting = joins_.extract(ticket)) waiting.mapped()(std::move(response));
+    if (auto waiting = joins_.extract(ticket)) waiting.mapped().answer(std::move(response));
   }
   for (auto& [ticket, response] : effects.syncs) {
     if (auto waiting = syncs_.extract(ticket)) waiting.mapped()(std::move(response));
   }
-  for (auto& one : effects.writes) write(std::move(one));
-  wait_for_deadline();
 }
 
 void GroupPartitionDriver::write(GroupWrite write) {
   const auto group = write.group;
   auto records = write.records;
+  if (write.replayed) return append(group, std::move(records), [](ErrorCode) {});
   append(group, std::move(records), [this, write = std::move(write)](ErrorCode error) mutable {
-    perform(shard_.on_stored(std::move(write), error, now()));
+    if (state_ == State::active) perform(shard_->on_stored(std::move(write), error, now()));
   });
-}
-
-void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRecord> records, Done done) {
-  const auto time = wall_clock_now();
-  builder_.reset({});
-  for (const auto& record : records) {
-    const auto encoded = encode(record);
-    builder_.append({.timestamp = time,
-                     .key = ByteView{encoded.key},
-                     .value = encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt});
-  }
-  const auto built = builder_.build();
-  std::vector<std::byte> bytes{built.begin(), built.end()};
-  const auto batch = record::MutableBatch::parse(bytes);
-  SLUICE_ASSERT(batch, group);
-  const auto appended = partition_->append(*batch, time);
-  if (!appended) return done(coordinator_error(api::to_error_code(appended.error())));
-  const auto end = appended->last_offset + 1;
-  shard_.on_append(group);
-  appends_.push_back({end, group, std::move(records), std::move(done)});
-  partition_->when_replicated(end, [weak = weak_from_this(), end](ErrorCode error) {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->thread_.post([weak, end, error] {
-      if (const auto driver = weak.lock()) driver->on_replicated(end, error);
-    });
-  });
-}
-
-/// Acknowledgements may overtake one another; what is replicated up to `end` is so for all that lies below.
-void GroupPartitionDriver::on_replicated(Offset end, ErrorCode error) {
-  while (!appends_.empty() && appends_.front().end <= end) {
-    auto append = std::move(appends_.front());
-    appends_.pop_front();
-    if (error == ErrorCode::none) {
-      for (const auto& record : append.records) shard_.replay(record);
-    }
-    append.done(coordinator_error(error));
-    shard_.on_appended(append.group);
-  }
-  wait_for_deadline();
 }
 
 void GroupPartitionDriver::wait_for_deadline() {
   if (state_ != State::active) return;
-  const auto next = shard_.next_deadline();
+  const auto next = shard_->next_deadline();
   if (!next) return timer_.reset();
   if (timer_ && timer_due_ <= *next) return;  // it wakes early and looks again: deadlines mostly move away
   timer_due_ = *next;
   const auto delay = std::max(*next - now().steady, Instant{0}) + Instant{1};
   timer_ = thread_.after(delay, [this] {
     const auto fired = std::move(timer_);
-    perform(shard_.tick(now()));
+    use_newest_image();
+    perform(shard_->tick(now()));
   });
 }
 

@@ -1,23 +1,45 @@
 #include "broker/group/group_shard.hpp"
 
+#include <type_traits>
+
 #include "protocol/base/assert.hpp"
 
 namespace sluice::broker::group {
 
 using protocol::ErrorCode;
 
-GroupShard::Group* GroupShard::find(const std::string& group) {
+GroupShard::GroupShard(const config::GroupSettings& settings)
+    : settings_(&settings), image_(std::make_shared<const controller::MetadataImage>()) {}
+
+CoordinatedGroup* GroupShard::find(std::string_view group) {
   const auto found = groups_.find(group);
   return found == groups_.end() ? nullptr : &found->second;
 }
 
-const GroupShard::Group* GroupShard::find(const std::string& group) const {
+const CoordinatedGroup* GroupShard::find(std::string_view group) const {
   const auto found = groups_.find(group);
   return found == groups_.end() ? nullptr : &found->second;
 }
 
-GroupShard::Group& GroupShard::find_or_make(const std::string& group) {
-  return groups_.try_emplace(group, group, *settings_).first->second;
+CoordinatedGroup& GroupShard::find_or_make(std::string_view group) {
+  auto* found = find(group);
+  return found != nullptr ? *found : groups_[std::string{group}];
+}
+
+ClassicGroup& GroupShard::classic_of(CoordinatedGroup& group, const std::string& id) {
+  if (!group.classic) {
+    group.consumer.reset();
+    group.classic = std::make_unique<ClassicGroup>(id, *settings_);
+  }
+  return *group.classic;
+}
+
+ConsumerGroup& GroupShard::consumer_of(CoordinatedGroup& group, const std::string& id) {
+  if (!group.consumer) {
+    group.classic.reset();
+    group.consumer = std::make_unique<ConsumerGroup>(id, *settings_);
+  }
+  return *group.consumer;
 }
 
 /// After every step of a group: notes when it is due next, or forgets it.
@@ -25,7 +47,10 @@ void GroupShard::settle(const std::string& id) {
   const auto found = groups_.find(id);
   if (found == groups_.end()) return;
   auto& group = found->second;
-  const auto due = group.classic.next_deadline();
+  if (group.classic && group.classic->is_deserted() && !group.classic->stored() && group.appends == 0) {
+    group.classic.reset();
+  }
+  const auto due = group.next_deadline();
   if (due != group.due) {
     if (group.due) due_.erase({*group.due, id});
     if (due) due_.emplace(*due, id);
@@ -34,56 +59,6 @@ void GroupShard::settle(const std::string& id) {
   if (!group.is_gone()) return;
   if (group.due) due_.erase({*group.due, id});
   groups_.erase(found);
-}
-
-Effects GroupShard::join(const JoinCall& call, Now now) {
-  const auto& id = call.request.group_id;
-  if (!call.request.member_id.empty() && find(id) == nullptr) {
-    Effects out;
-    auto& answer = out.joins.emplace_back(JoinAnswer{call.ticket, {}});
-    answer.response.error_code = ErrorCode::unknown_member_id;
-    answer.response.member_id = call.request.member_id;
-    return out;
-  }
-  auto out = find_or_make(id).classic.join(call, now);
-  settle(id);
-  return out;
-}
-
-Effects GroupShard::sync(const protocol::SyncGroupRequest& request, Ticket ticket, Now now) {
-  Effects out;
-  if (auto* group = find(request.group_id)) {
-    out = group->classic.sync(request, ticket, now);
-    settle(request.group_id);
-  } else {
-    out.syncs.push_back({ticket, {}});
-    out.syncs.back().response.error_code = ErrorCode::unknown_member_id;
-  }
-  return out;
-}
-
-protocol::HeartbeatResponse GroupShard::heartbeat(const protocol::HeartbeatRequest& request, Now now) {
-  protocol::HeartbeatResponse response;
-  auto* group = find(request.group_id);
-  response.error_code = group == nullptr ? ErrorCode::unknown_member_id : group->classic.heartbeat(request, now);
-  if (group != nullptr) settle(request.group_id);
-  return response;
-}
-
-Decision<protocol::LeaveGroupResponse> GroupShard::leave(const protocol::LeaveGroupRequest& request, Now now) {
-  if (auto* group = find(request.group_id)) {
-    auto decision = group->classic.leave(request, now);
-    settle(request.group_id);
-    return decision;
-  }
-  Decision<protocol::LeaveGroupResponse> decision;
-  for (const auto& leaving : request.members) {
-    auto& answer = decision.response.members.emplace_back();
-    answer.member_id = leaving.member_id;
-    answer.group_instance_id = leaving.group_instance_id;
-    answer.error_code = ErrorCode::unknown_member_id;
-  }
-  return decision;
 }
 
 void GroupShard::on_append(const std::string& group) { ++find_or_make(group).appends; }
@@ -97,35 +72,79 @@ void GroupShard::on_appended(const std::string& id) {
 
 Effects GroupShard::on_stored(GroupWrite write, ErrorCode error, Now now) {
   const auto id = write.group;
-  auto out = find_or_make(id).classic.on_stored(std::move(write), error, now);
-  settle(id);
+  auto* group = find(id);
+  if (group != nullptr && group->classic) {
+    auto out = group->classic->on_stored(std::move(write), error, now);
+    settle(id);
+    return out;
+  }
+  Effects out;  // the group has changed its protocol meanwhile
+  if (!write.join) return out;
+  auto& response = out.joins.emplace_back(JoinAnswer{write.join->ticket, {}}).response;
+  response.error_code = ErrorCode::rebalance_in_progress;
+  response.member_id = write.join->response.member_id;
   return out;
 }
 
 void GroupShard::replay(const GroupRecord& record) {
+  if (const auto* offset = std::get_if<OffsetRecord>(&record)) {
+    find_or_make(offset->key.group).offsets.replay(*offset);
+    return settle(offset->key.group);
+  }
+  const auto* metadata = std::get_if<GroupMetadataRecord>(&record);
+  if (metadata == nullptr) return;
+  // A group that has become one of the consumer protocol since has had a tombstone appended after this record.
+  auto* group = find(metadata->key.group);
+  if (group == nullptr || !group->classic) return;
+  group->classic->replay(*metadata);
+  settle(metadata->key.group);
+}
+
+void GroupShard::load(const GroupRecord& record) {
   const auto& id = group_of(record);
   auto& group = find_or_make(id);
-  if (const auto* offset = std::get_if<OffsetRecord>(&record)) {
-    group.offsets.replay(*offset);
+  std::visit([&](const auto& kind) { load_into(group, kind); }, record);
+  if (group.is_gone()) groups_.erase(id);
+}
+
+void GroupShard::load(const OffsetRecordView& record) {
+  auto& group = find_or_make(record.group);
+  group.offsets.replay(record);
+  if (record.value == nullptr && group.is_gone()) groups_.erase(groups_.find(record.group));
+}
+
+void GroupShard::load_into(CoordinatedGroup& group, const OffsetRecord& record) { group.offsets.replay(record); }
+
+void GroupShard::load_into(CoordinatedGroup& group, const GroupMetadataRecord& record) {
+  if (record.value) {
+    classic_of(group, record.key.group).replay(record);
   } else {
-    group.classic.replay(std::get<GroupMetadataRecord>(record));
+    group.classic.reset();
   }
-  if (group.is_gone()) settle(std::string{id});
+}
+
+void GroupShard::load_into(CoordinatedGroup& group, const ConsumerGroupRecord& record) {
+  if (record.value) {
+    consumer_of(group, record.key.group_id).replay(record);
+  } else {
+    group.consumer.reset();
+  }
+}
+
+/// Of a part of a consumer group. That the group exists may be told further on only: the record that told it first was
+/// replaced by a later one. What ends without a group, ended with it.
+template <class Record>
+void GroupShard::load_into(CoordinatedGroup& group, const Record& record) {
+  if (record.value || group.consumer) consumer_of(group, record.key.group_id).replay(record);
 }
 
 void GroupShard::finish_loading(Now now) {
-  std::vector<std::string> ids;
-  for (auto& [id, group] : groups_) {
-    group.classic.restore(now);
-    ids.push_back(id);
+  for (auto next = groups_.begin(); next != groups_.end();) {
+    const auto& [id, group] = *next++;  // settling may remove it
+    if (group.classic) group.classic->restore(now);
+    if (group.consumer) group.consumer->restore(now);
+    if (group.classic || group.consumer) settle(std::string{id});
   }
-  for (const auto& id : ids) settle(id);
-}
-
-Effects GroupShard::abandon(ErrorCode error) {
-  Effects out;
-  for (auto& [id, group] : groups_) out.add(group.classic.abandon(error));
-  return out;
 }
 
 std::optional<Instant> GroupShard::next_deadline() const {
@@ -141,7 +160,7 @@ Effects GroupShard::tick(Now now) {
     ids.push_back(id);
   }
   for (const auto& id : ids) {
-    out.add(groups_.at(id).classic.tick(now));
+    out.add(groups_.at(id).tick(now));
     settle(id);
   }
   return out;
@@ -149,7 +168,12 @@ Effects GroupShard::tick(Now now) {
 
 const ClassicGroup* GroupShard::find_classic(const std::string& group) const {
   const auto* found = find(group);
-  return found == nullptr ? nullptr : &found->classic;
+  return found == nullptr ? nullptr : found->classic.get();
+}
+
+const ConsumerGroup* GroupShard::find_consumer(const std::string& group) const {
+  const auto* found = find(group);
+  return found == nullptr ? nullptr : found->consumer.get();
 }
 
 const Offsets* GroupShard::find_offsets(const std::string& group) const {

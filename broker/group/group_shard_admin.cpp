@@ -1,3 +1,5 @@
+// GroupShard: requests of administrators.
+
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
@@ -20,53 +22,73 @@ bool passes(const std::vector<std::string>& filter, std::string_view value) {
 }
 
 constexpr std::string_view kClassic = "classic";
+constexpr std::string_view kConsumer = "consumer";
 
 }  // namespace
 
 std::vector<protocol::ListGroupsResponse::ListedGroup> GroupShard::list(
     const protocol::ListGroupsRequest& request) const {
   std::vector<protocol::ListGroupsResponse::ListedGroup> listed;
-  if (!passes(request.types_filter, kClassic)) return listed;
   for (const auto& [id, group] : groups_) {
-    const auto state = name(group.classic.state());
-    if (!passes(request.states_filter, state)) continue;
+    const auto type = group.consumer ? kConsumer : kClassic;
+    const auto state = group.state_name();
+    if (!passes(request.types_filter, type) || !passes(request.states_filter, state)) continue;
     auto& to = listed.emplace_back();
     to.group_id = id;
-    to.protocol_type = group.classic.protocol_type();
+    to.protocol_type = group.consumer ? std::string{kConsumer} : group.classic ? group.classic->protocol_type() : "";
     to.group_state = state;
-    to.group_type = kClassic;
+    to.group_type = type;
   }
   return listed;
 }
 
 GroupShard::Described GroupShard::describe(const std::string& id) const {
-  if (const auto* group = find(id)) return group->classic.describe();
+  const auto* group = find(id);
   Described described;
-  described.group_id = id;
-  described.group_state = "Dead";
-  described.error_code = ErrorCode::group_id_not_found;
-  described.error_message = fmt::format("Group {} not found.", id);
+  if (group != nullptr && group->classic) {
+    described = group->classic->describe();
+  } else {
+    described.group_id = id;
+    const bool has_offsets_only = group != nullptr && !group->consumer;
+    described.group_state = has_offsets_only ? "Empty" : "Dead";
+    if (has_offsets_only) return described;
+    described.error_code = ErrorCode::group_id_not_found;
+    described.error_message =
+        group == nullptr ? fmt::format("Group {} not found.", id) : fmt::format("Group {} is not a classic group.", id);
+  }
   return described;
 }
 
-std::vector<GroupRecord> GroupShard::tombstones(const std::string& id, const Group& group) const {
-  auto records = group.offsets.forget_all(id);
-  if (group.classic.stored()) records.emplace_back(GroupMetadataRecord{{.group = id}, std::nullopt});
-  return records;
+GroupShard::ConsumerDescribed GroupShard::describe_consumer(const std::string& id) const {
+  const auto* group = find(id);
+  if (group != nullptr && group->consumer) return group->consumer->describe(*image_);
+  ConsumerDescribed described;
+  described.group_id = id;
+  described.error_code = ErrorCode::group_id_not_found;
+  described.error_message =
+      group == nullptr ? fmt::format("Group {} not found.", id) : fmt::format("Group {} is not a consumer group.", id);
+  return described;
 }
 
-Decision<GroupShard::Deleted> GroupShard::delete_group(const std::string& id) const {
+Decision<GroupShard::Deleted> GroupShard::delete_group(const std::string& id) {
   Decision<Deleted> decision;
   decision.response.group_id = id;
   const auto* group = find(id);
   if (group == nullptr) {
     decision.response.error_code = ErrorCode::group_id_not_found;
-  } else if (group->classic.state() != ClassicState::empty || !group->classic.is_deserted()) {
+  } else if (!group->is_deserted()) {
     decision.response.error_code = ErrorCode::non_empty_group;
   } else {
-    decision.records = tombstones(id, *group);
+    decision.records = group->tombstones(id);
+    end_consumer_group(id);
   }
   return decision;
+}
+
+/// Its tombstones are made, and so taken in.
+void GroupShard::end_consumer_group(const std::string& id) {
+  find_or_make(id).consumer.reset();
+  settle(id);
 }
 
 }  // namespace sluice::broker::group

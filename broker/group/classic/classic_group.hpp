@@ -66,8 +66,6 @@ class ClassicGroup {
                                    std::int32_t generation_id, Now now);
   // classic_group_leave.cpp
   Decision<protocol::LeaveGroupResponse> leave(const protocol::LeaveGroupRequest& request, Now now);
-  /// Everybody who waits is told `error`: the coordinator moves away.
-  Effects abandon(protocol::ErrorCode error);
 
   /// When `tick` has something to do.
   std::optional<Instant> next_deadline() const;

@@ -32,15 +32,6 @@ Decision<LeaveGroupResponse> ClassicGroup::leave(const LeaveGroupRequest& reques
   return decision;
 }
 
-Effects ClassicGroup::abandon(ErrorCode error) {
-  Effects out;
-  for (auto& [id, member] : members_) {
-    fail_join(member, error, out);
-    answer_sync(member, error, Now{}, out);
-  }
-  return out;
-}
-
 void ClassicGroup::remove_member(const std::string& member_id, Now now, Effects& out) {
   const auto found = members_.find(member_id);
   if (found == members_.end()) return;

@@ -73,7 +73,7 @@ class GroupHarness {
     item.partition_index = PartitionId{partition};
     item.committed_offset = Offset{offset};
     item.committed_metadata = metadata;
-    auto decision = shard.commit(request, now);
+    auto decision = shard.commit(request, 8, now);
     append(group, decision.records, {});
     return decision.response.topics.front().partitions.front().error_code;
   }
@@ -131,7 +131,7 @@ class GroupHarness {
           broker::group::decode(encoded.key, encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt);
       REQUIRE(decoded.record);
       CHECK(*decoded.record == record);
-      loaded.replay(*decoded.record);
+      loaded.load(*decoded.record);
     }
     return loaded;
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 
+#include "broker/controller/controller.hpp"
 #include "broker/server/blocking_pool.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/partition_harness.hpp"
@@ -23,6 +24,11 @@ protocol::OffsetCommitRequest commit_of(std::int64_t offset) {
   return request;
 }
 
+struct Images final : controller::ImageSource {
+  std::shared_ptr<const controller::MetadataImage> image() const override { return now; }
+  std::shared_ptr<const controller::MetadataImage> now = std::make_shared<const controller::MetadataImage>();
+};
+
 /// Drivers over one partition, on a thread of their own.
 struct Coordinator {
   explicit Coordinator(config::Durability durability) : log(durability) { thread.start(); }
@@ -33,7 +39,7 @@ struct Coordinator {
   }
 
   std::shared_ptr<GroupPartitionDriver> start_driver() {
-    auto driver = std::make_shared<GroupPartitionDriver>(log.partition, thread, settings);
+    auto driver = std::make_shared<GroupPartitionDriver>(log.partition, thread, settings, images);
     driver->start(loaders);
     return driver;
   }
@@ -58,6 +64,7 @@ struct Coordinator {
 
   PartitionHarness log;
   config::GroupSettings settings;
+  Images images;
   BlockingPool loaders{1, "test-loader"};
   IoThread thread{0};
 };
@@ -71,7 +78,7 @@ TEST_CASE("a commit is answered and seen when it is synced", "[group]") {
   std::atomic<bool> too_early{false};
   for (int i = 1; i <= 100; ++i) {
     it.thread.post([&, i] {
-      driver->commit(commit_of(i), [&, i](const protocol::OffsetCommitResponse& response) {
+      driver->commit(commit_of(i), 8, [&, i](const protocol::OffsetCommitResponse& response) {
         if (response.topics.front().partitions.front().error_code != ErrorCode::none) too_early = true;
         if (it.log.partition->log().synced_end_offset() < Offset{i}) too_early = true;
         ++answered;
@@ -88,7 +95,7 @@ TEST_CASE("a coordinator that starts over a log knows what was committed", "[gro
   const auto first = it.start_driver();
   std::atomic<int> answered{0};
   for (int i = 1; i <= 3; ++i) {
-    it.thread.post([&, i] { first->commit(commit_of(i), [&](const auto&) { ++answered; }); });
+    it.thread.post([&, i] { first->commit(commit_of(i), 8, [&](const auto&) { ++answered; }); });
   }
   REQUIRE(eventually([&] { return answered == 3; }));
   const auto second = it.start_driver();
@@ -99,7 +106,7 @@ TEST_CASE("a coordinator that starts over a log knows what was committed", "[gro
 TEST_CASE("until the log is loaded, and after the end, there is no coordinator", "[group]") {
   Coordinator it{config::Durability::os};
   REQUIRE(it.log.append(1).has_value());
-  const auto driver = std::make_shared<GroupPartitionDriver>(it.log.partition, it.thread, it.settings);
+  const auto driver = std::make_shared<GroupPartitionDriver>(it.log.partition, it.thread, it.settings, it.images);
   CHECK(it.availability(driver) == ErrorCode::coordinator_load_in_progress);
   driver->start(it.loaders);
   CHECK(eventually([&] { return it.availability(driver) == ErrorCode::none; }));

@@ -127,7 +127,7 @@ TEST_CASE("the retention that an old client asks for is kept, also in the log", 
   auto& topic = request.topics.emplace_back();
   topic.name = "t";
   topic.partitions.emplace_back().committed_offset = Offset{3};
-  for (const auto& record : groups.shard.commit(request, groups.now).records) {
+  for (const auto& record : groups.shard.commit(request, 2, groups.now).records) {
     groups.shard.replay(record);
     groups.log.push_back(record);
   }

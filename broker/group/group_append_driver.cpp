@@ -1,0 +1,137 @@
+// GroupPartitionDriver: how records get into the log, and what becomes of those who wait for them.
+
+#include <algorithm>
+#include <iterator>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "broker/api/error_map.hpp"
+#include "broker/group/group_partition_driver.hpp"
+#include "broker/wall_clock.hpp"
+
+namespace sluice::broker::group {
+
+using protocol::ErrorCode;
+
+namespace {
+
+/// So much is gathered into one batch; a single request may have more.
+constexpr std::size_t kBatchBytesMax = 256 << 10;
+
+/// Groups of the consumer protocol take their records in as they make them.
+bool is_taken_in(const GroupRecord& record) {
+  return !std::holds_alternative<OffsetRecord>(record) && !std::holds_alternative<GroupMetadataRecord>(record);
+}
+
+}  // namespace
+
+void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRecord> records, Done done) {
+  const auto time = wall_clock_now();
+  if (gathered_.empty()) builder_.reset({});
+  for (const auto& record : records) {
+    const auto encoded = encode(record);
+    builder_.append({.timestamp = time,
+                     .key = ByteView{encoded.key},
+                     .value = encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt});
+  }
+  shard_->on_append(group);
+  const bool is_ahead = std::any_of(records.begin(), records.end(), is_taken_in);
+  gathered_.push_back({.group = group, .records = std::move(records), .is_ahead = is_ahead, .done = std::move(done)});
+  if (builder_.uncompressed_bytes() >= kBatchBytesMax) return flush();
+  if (std::exchange(flush_is_posted_, true)) return;
+  thread_.post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->flush_is_posted_ = false;
+    self->flush();
+  });
+}
+
+/// `done` is called when all appends under way are done; with an error if the last of them failed.
+void GroupPartitionDriver::after_appends(Done done) {
+  if (!gathered_.empty()) return gathered_.back().waiting.push_back(std::move(done));
+  if (!appends_.empty()) return appends_.back().waiting.push_back(std::move(done));
+  done(ErrorCode::none);
+}
+
+void GroupPartitionDriver::flush() {
+  if (gathered_.empty()) return;
+  auto gathered = std::exchange(gathered_, {});
+  const auto built = builder_.build();
+  std::vector<std::byte> bytes{built.begin(), built.end()};
+  const auto batch = record::MutableBatch::parse(bytes);
+  SLUICE_ASSERT(batch, gathered.front().group);
+  const auto appended = partition_->append(*batch, wall_clock_now());
+  if (!appended) return fail(std::move(gathered), coordinator_error(api::to_error_code(appended.error())));
+  const auto end = appended->last_offset + 1;
+  for (auto& append : gathered) {
+    append.end = end;
+    appends_.push_back(std::move(append));
+  }
+  partition_->when_replicated(end, [weak = weak_from_this(), end](ErrorCode error) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->thread_.post([weak, end, error] {
+      if (const auto driver = weak.lock()) driver->on_replicated(end, error);
+    });
+  });
+}
+
+/// Acknowledgements may overtake one another; what is replicated up to `end` is so for all that lies below.
+void GroupPartitionDriver::on_replicated(Offset end, ErrorCode error) {
+  std::vector<Append> finished;
+  while (!appends_.empty() && appends_.front().end <= end) {
+    finished.push_back(std::move(appends_.front()));
+    appends_.pop_front();
+  }
+  if (finished.empty()) return;  // those of a shard that was thrown away
+  if (error != ErrorCode::none) return fail(std::move(finished), coordinator_error(error));
+  pause_ = {};
+  for (auto& append : finished) {
+    for (const auto& record : append.records) shard_->replay(record);
+    append.done(ErrorCode::none);
+    shard_->on_appended(append.group);
+    for (const auto& waiting : append.waiting) waiting(ErrorCode::none);
+  }
+  wait_for_deadline();
+}
+
+void GroupPartitionDriver::fail(std::vector<Append> appends, ErrorCode error) {
+  const bool is_ahead = std::any_of(appends.begin(), appends.end(), [](const auto& append) { return append.is_ahead; });
+  if (is_ahead) {
+    // Back to the others: whoever waits is told below.
+    appends_.insert(appends_.begin(), std::make_move_iterator(appends.begin()), std::make_move_iterator(appends.end()));
+    return start_over(error);
+  }
+  for (auto& append : appends) {
+    append.done(error);
+    shard_->on_appended(append.group);
+    for (const auto& waiting : append.waiting) waiting(error);
+  }
+  wait_for_deadline();
+}
+
+/// The shard holds what the log does not: it is made anew from the log.
+void GroupPartitionDriver::start_over(ErrorCode error) {
+  const bool was_active = state_ == State::active;
+  if (was_active) state_ = State::loading;
+  refuse_appends(error);
+  refuse_members(error);
+  shard_ = std::make_unique<GroupShard>(settings_);
+  if (!was_active) return;
+  spdlog::error("partition={} records of groups could not be written ({}): the groups are loaded again",
+                partition_->name().to_string(), protocol::message(error));
+  load_later();
+}
+
+void GroupPartitionDriver::refuse_appends(ErrorCode error) {
+  auto appends = std::exchange(appends_, {});
+  appends.insert(appends.end(), std::make_move_iterator(gathered_.begin()), std::make_move_iterator(gathered_.end()));
+  gathered_.clear();
+  for (auto& append : appends) {
+    append.done(error);
+    for (const auto& waiting : append.waiting) waiting(error);
+  }
+}
+
+}  // namespace sluice::broker::group

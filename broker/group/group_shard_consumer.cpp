@@ -1,0 +1,57 @@
+// GroupShard: requests of members of the consumer protocol, and how a group comes to it.
+
+#include <fmt/format.h>
+#include <iterator>
+
+#include "broker/group/group_shard.hpp"
+
+namespace sluice::broker::group {
+namespace {
+
+using protocol::ConsumerGroupHeartbeatResponse;
+using protocol::ErrorCode;
+
+constexpr std::int32_t kJoiningEpoch = 0;
+
+Decision<ConsumerGroupHeartbeatResponse> refused(ErrorCode error, std::string message) {
+  Decision<ConsumerGroupHeartbeatResponse> decision;
+  decision.response.error_code = error;
+  decision.response.error_message = std::move(message);
+  return decision;
+}
+
+}  // namespace
+
+Decision<ConsumerGroupHeartbeatResponse> GroupShard::consumer_heartbeat(const ConsumerHeartbeatCall& call, Now now) {
+  const auto& id = call.request.group_id;
+  auto* group = find(id);
+  if (group == nullptr || !group->consumer) return start_consumer_group(call, now);
+  auto decision = group->consumer->heartbeat(call, *image_, now);
+  settle(id);
+  return decision;
+}
+
+/// The first member of the consumer protocol makes its group, out of nothing or of a classic one without members.
+Decision<ConsumerGroupHeartbeatResponse> GroupShard::start_consumer_group(const ConsumerHeartbeatCall& call, Now now) {
+  const auto& id = call.request.group_id;
+  auto* before = find(id);
+  const bool is_classic = before != nullptr && before->classic;
+  if (call.request.member_epoch != kJoiningEpoch || (is_classic && !before->is_empty())) {
+    return refused(ErrorCode::group_id_not_found, is_classic ? fmt::format("Group {} is not a consumer group.", id)
+                                                             : fmt::format("Group {} not found.", id));
+  }
+  auto consumer = std::make_unique<ConsumerGroup>(id, *settings_);
+  auto decision = consumer->heartbeat(call, *image_, now);
+  if (decision.records.empty()) return decision;  // refused
+  auto& group = find_or_make(id);
+  auto records = group.core_tombstones(id);
+  records.insert(records.end(), std::make_move_iterator(decision.records.begin()),
+                 std::make_move_iterator(decision.records.end()));
+  decision.records = std::move(records);
+  group.classic.reset();
+  group.consumer = std::move(consumer);
+  settle(id);
+  return decision;
+}
+
+}  // namespace sluice::broker::group

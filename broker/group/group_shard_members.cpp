@@ -1,0 +1,89 @@
+// GroupShard: requests of members of the classic protocol.
+
+#include "broker/group/group_shard.hpp"
+
+namespace sluice::broker::group {
+namespace {
+
+using protocol::ErrorCode;
+
+Effects refused_join(const JoinCall& call, ErrorCode error) {
+  Effects out;
+  auto& answer = out.joins.emplace_back(JoinAnswer{call.ticket, {}});
+  answer.response.error_code = error;
+  answer.response.member_id = call.request.member_id;
+  return out;
+}
+
+}  // namespace
+
+Effects GroupShard::join(const JoinCall& call, Now now) {
+  const auto& id = call.request.group_id;
+  auto* group = find(id);
+  if (group != nullptr && group->consumer && !group->is_empty()) {
+    return refused_join(call, ErrorCode::inconsistent_group_protocol);
+  }
+  const bool is_known = group != nullptr && !group->consumer;
+  if (!call.request.member_id.empty() && !is_known) return refused_join(call, ErrorCode::unknown_member_id);
+  if (group != nullptr && group->consumer) return join_instead_of_consumers(call, *group, now);
+  auto out = classic_of(find_or_make(id), id).join(call, now);
+  settle(id);
+  return out;
+}
+
+/// An empty group of the consumer protocol becomes a classic one with the first member of those.
+Effects GroupShard::join_instead_of_consumers(const JoinCall& call, CoordinatedGroup& group, Now now) {
+  const auto& id = call.request.group_id;
+  auto classic = std::make_unique<ClassicGroup>(id, *settings_);
+  auto out = classic->join(call, now);
+  if (classic->is_deserted()) return out;  // refused
+  GroupWrite end{.group = id, .records = group.consumer->tombstones(), .replayed = true};
+  group.consumer.reset();
+  group.classic = std::move(classic);
+  out.writes.insert(out.writes.begin(), std::move(end));
+  out.wait_for_appends = true;
+  settle(id);
+  return out;
+}
+
+Effects GroupShard::sync(const protocol::SyncGroupRequest& request, Ticket ticket, Now now) {
+  Effects out;
+  auto* group = find(request.group_id);
+  if (group != nullptr && group->classic) {
+    out = group->classic->sync(request, ticket, now);
+    settle(request.group_id);
+  } else {
+    out.syncs.push_back({ticket, {}});
+    out.syncs.back().response.error_code = ErrorCode::unknown_member_id;
+  }
+  return out;
+}
+
+protocol::HeartbeatResponse GroupShard::heartbeat(const protocol::HeartbeatRequest& request, Now now) {
+  protocol::HeartbeatResponse response;
+  response.error_code = ErrorCode::unknown_member_id;
+  auto* group = find(request.group_id);
+  if (group == nullptr || !group->classic) return response;
+  response.error_code = group->classic->heartbeat(request, now);
+  settle(request.group_id);
+  return response;
+}
+
+Decision<protocol::LeaveGroupResponse> GroupShard::leave(const protocol::LeaveGroupRequest& request, Now now) {
+  auto* group = find(request.group_id);
+  if (group != nullptr && group->classic) {
+    auto decision = group->classic->leave(request, now);
+    settle(request.group_id);
+    return decision;
+  }
+  Decision<protocol::LeaveGroupResponse> decision;
+  for (const auto& leaving : request.members) {
+    auto& answer = decision.response.members.emplace_back();
+    answer.member_id = leaving.member_id;
+    answer.group_instance_id = leaving.group_instance_id;
+    answer.error_code = ErrorCode::unknown_member_id;
+  }
+  return decision;
+}
+
+}  // namespace sluice::broker::group
