@@ -16,6 +16,7 @@ class Evidence:
     polled: list = field(default_factory=list)  # (asked, answered, {partition: committed offset}) in order of time
     stored: dict = field(default_factory=dict)  # partition -> committed offsets in the order of __consumer_offsets
     one_generation: bool = True  # a generation is one assignment of all members, as in the classic protocol
+    instances: dict = field(default_factory=dict)  # worker -> the static member that it is, which others were before it
 
 
 def violations(evidence):
@@ -65,13 +66,14 @@ def nothing_is_skipped(evidence):
 
 
 def ownerships_begin_at_the_committed_offset(evidence):
-    """An answered commit must count; one that was under way when the ownership began may."""
+    """An answered commit must count, and so must what OffsetFetch had found; a commit that was under way may."""
     broken = []
     for ownership in evidence.history.ownerships:
         if not ownership.records:
             continue
         began, first = ownership.records[0]
-        least, possible = 0, set()
+        seen = (offsets.get(ownership.partition, 0) for _, at, offsets in evidence.polled if at <= ownership.start)
+        least, possible = max(seen, default=0), set()
         for commit in evidence.history.commits:
             offset = commit.offsets.get(ownership.partition)
             if offset is None or commit.outcome == "refused" or commit.sent > began:
@@ -107,9 +109,10 @@ def one_owner_in_a_generation(evidence):
     broken, owners = [], {}
     for generation, worker, partitions in evidence.history.generations:
         for partition in partitions:
-            owner = owners.setdefault((generation, partition), worker)
-            if owner != worker:
-                broken.append(f"generation {generation}: {owner} and {worker} were both assigned {partition}")
+            member = evidence.instances.get(worker, worker)
+            owner = owners.setdefault((generation, partition), member)
+            if owner != member:
+                broken.append(f"generation {generation}: {owner} and {member} were both assigned {partition}")
     return broken
 
 

@@ -22,6 +22,7 @@ class Story:
         self.stored = {}
         self.outages = ()
         self.one_generation = True
+        self.instances = {}
 
     def tell(self, worker, kind, **fields):
         self.time += 10
@@ -60,7 +61,7 @@ class Story:
 
     def found(self):
         history = History(self.events, self.outages)
-        evidence = checker.Evidence(history, self.acknowledged, self.polled, self.stored, self.one_generation)
+        evidence = checker.Evidence(history, self.acknowledged, self.polled, self.stored, self.one_generation, self.instances)
         return checker.violations(evidence)
 
 
@@ -116,6 +117,12 @@ class Good(unittest.TestCase):
         self.assert_good(story)
 
 
+    def test_a_static_member_that_comes_back_has_what_it_had(self):
+        story = Story().assigned("a1", 0, generation=1).tell("a1", "killed").assigned("a2", 0, generation=1)
+        story.instances = {"a1": "a", "a2": "a"}
+        self.assert_good(story)
+
+
 class Planted(unittest.TestCase):
     def assert_found(self, story, text):
         found = story.found()
@@ -148,6 +155,11 @@ class Planted(unittest.TestCase):
         story = Story().written(8).assigned("a1", 0).records("a1", 0, 5).commit("a1", 5).revoked("a1", 0)
         story.assigned("b1", 0).records("b1", 4, 8).commit("b1", 8).poll(8)
         self.assert_found(story, "it began at offset 4, committed was 5")
+
+    def test_an_ownership_that_begins_before_what_others_had_seen_committed(self):
+        story = Story().written(8).assigned("a1", 0).records("a1", 0, 5).commit("a1", 5, "unsure").poll(5).revoked("a1", 0)
+        story.assigned("b1", 0).records("b1", 0, 8).commit("b1", 8).poll(8)
+        self.assert_found(story, "it began at offset 0, committed was 5")
 
     def test_a_refused_commit_that_counted(self):
         story = Story().written(8).assigned("a1", 0).records("a1", 0, 5).commit("a1", 5, "refused").lost("a1", 0)

@@ -50,23 +50,31 @@ class WorkerGroup:
     def resume(self, slot):
         self._workers[slot].resume()
 
+    def instances(self):
+        """worker -> group.instance.id, of static members."""
+        return {
+            f"{slot}{number}": instance
+            for slot, (_, own) in self._programs.items()
+            if (instance := own.get("instance"))
+            for number in range(1, self._started.get(slot, 0) + 1)
+        }
+
     def live(self):
         """slot -> worker, of those that run and are not stopped."""
         return {slot: worker for slot, worker in self._workers.items() if worker.state == "running"}
 
     def settle(self):
-        """Returns the seconds until the live workers, and each of them, owned all partitions, and processed all of them."""
+        """Returns the seconds until the live workers owned all partitions, each of them some, and processed all of them."""
         began = time.monotonic()
         deadline = began + SETTLE_SECONDS
         with self._changed:
             while not self._is_settled():
                 self._wait(deadline, "settle")
-            took = time.monotonic() - began
             since = time.monotonic() * 1000
             while not (self._is_settled() and self._is_processing(since)):
                 self._wait(deadline, "process all partitions")
             self._settled = {slot: frozenset(self._owned[worker.name]) for slot, worker in self.live().items()}
-        return took
+        return time.monotonic() - began
 
     def unmoved(self):
         """As settle(), and every slot has what it had before."""

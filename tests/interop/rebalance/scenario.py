@@ -100,7 +100,8 @@ class Scenario:
     def _evidence(self, writer, poller):
         history = History(self.group.events, self.outages)
         stored = stored_offsets(self.broker.bootstrap, self.name, self.topic) if self.broker.alive() else {}
-        return checker.Evidence(history, dict(writer.acknowledged), poller.polled, stored, self.one_generation)
+        instances = self.group.instances()
+        return checker.Evidence(history, dict(writer.acknowledged), poller.polled, stored, self.one_generation, instances)
 
     def _judge(self, evidence, writer, trouble):
         found = checker.violations(evidence)

@@ -15,6 +15,10 @@ SMALL = """join a, settle, join b, join c, settle, leave b, settle, join b, sett
 STATIC = """join a, join b, join c, settle, leave b, join b, unmoved, crash c, join c, unmoved, bounce, unmoved,
             crash c, settle, join c, settle, pause a, settle, resume a, settle"""
 
+# For six members, each of another kind.
+SIX = """join a, settle, join b, join c, join d, join e, join f, settle, leave a, settle, join a, settle, crash b, pause c,
+         settle, join b, resume c, settle, bounce, crash d, pause e, settle, leave f, join d, resume e, settle, join f, settle"""
+
 
 def steps(script):
     """[(verb, slot or None)]"""

@@ -8,12 +8,11 @@ from harness import toolchain
 from harness.client import Client
 from harness.report import Report
 from rebalance.scenario import BROKER_SETTINGS, Scenario
-from rebalance.script import SMALL, STATIC, seeded
+from rebalance.script import SIX, SMALL, STATIC, seeded
 from rows import client_rows
 from rows.client_rows import DEBIAN_PYTHON, PYTHON, referee_command
 
-SLOTS = "abc"
-FULL_SLOTS = "abcde"
+SLOTS = "abcdef"
 FULL_STEPS = 40
 
 
@@ -30,6 +29,26 @@ def librdkafka():
 def librdkafka_debian():
     client_rows.debian_module("confluent_kafka", "python3-confluent-kafka")
     return [DEBIAN_PYTHON, os.path.join(PYTHON, "worker_confluent.py")]
+
+
+def franz_go():
+    return [toolchain.go_program("franz-go"), "worker"]
+
+
+def sarama():
+    return [toolchain.go_program("sarama"), "worker"]
+
+
+def kafka_python():
+    return [client_rows.kafka_python_newest()[0], os.path.join(PYTHON, "worker_kafka_python.py")]
+
+
+def aiokafka():
+    return [client_rows.aiokafka()[0], os.path.join(PYTHON, "worker_aio.py")]
+
+
+def kafkajs():
+    return ["node", os.path.join(toolchain.node_modules("kafkajs"), "worker.js")]
 
 
 class Kind:
@@ -49,10 +68,12 @@ class Variant:
 
     def __init__(self, name, *kinds, script=SMALL):
         self.name, self.kinds, self.script = name, kinds, script
+        self.slots = SLOTS[: max(3, len(kinds))]
         protocols = {kind.config["strategy"] == "consumer" for kind in kinds}
         self.one_generation = protocols == {False}
 
     def programs(self, slots):
+        """Slot -> command and config. Installs what is missing, or raises Skip."""
         return {slot: self.kinds[index % len(self.kinds)].member(slot) for index, slot in enumerate(slots)}
 
 
@@ -73,6 +94,32 @@ ROWS = {
         Variant("range", Kind(librdkafka_debian, "range")),
         Variant("cooperative-sticky", Kind(librdkafka_debian, "cooperative-sticky")),
     ],
+    "franz-go": [
+        Variant("range", Kind(franz_go, "range")),
+        Variant("cooperative-sticky", Kind(franz_go, "cooperative-sticky")),
+        Variant("static", Kind(franz_go, "range", static=True), script=STATIC),
+        Variant("consumer", Kind(franz_go, "consumer")),
+    ],
+    "sarama": [
+        Variant("range", Kind(sarama, "range")),
+        Variant("cooperative-sticky", Kind(sarama, "cooperative-sticky")),
+    ],
+    "kafka-python": [
+        Variant("range", Kind(kafka_python, "range")),
+        Variant("cooperative-sticky", Kind(kafka_python, "cooperative-sticky")),
+    ],
+    "aiokafka": [
+        Variant("range", Kind(aiokafka, "range")),
+        Variant("sticky", Kind(aiokafka, "sticky")),
+    ],
+    "kafkajs": [Variant("round robin", Kind(kafkajs, "roundrobin"))],
+    "mixed": [
+        Variant("range", Kind(java, "range"), Kind(librdkafka, "range"), Kind(franz_go, "range"),
+                Kind(sarama, "range"), Kind(kafka_python, "range"), Kind(aiokafka, "range"), script=SIX),
+        Variant("cooperative-sticky", Kind(java, "cooperative-sticky"), Kind(librdkafka, "cooperative-sticky"),
+                Kind(franz_go, "cooperative-sticky")),
+        Variant("classic and consumer", Kind(java, "cooperative-sticky"), Kind(java, "consumer"), Kind(librdkafka, "consumer")),
+    ],
 }
 
 
@@ -85,7 +132,7 @@ class RebalanceRow:
     def run(self, context):
         report = Report(self.name, "row")
         for variant in self._variants:
-            variant.programs(SLOTS)  # installs, or skips the row
+            variant.programs(variant.slots)
         with context.broker(BROKER_SETTINGS) as broker:
             if not broker.owned:
                 raise RuntimeError("this row kills its broker; unset SLUICE_INTEROP_BOOTSTRAP")
@@ -98,12 +145,12 @@ class RebalanceRow:
         return report
 
     def _play(self, report, broker, judge, variant, full, versions):
-        script, slots = variant.script, SLOTS
+        script, slots = variant.script, variant.slots
         if full:
             seed = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 32)))
             report.fact(f"{variant.name}: SLUICE_SEED={seed}")
-            script, slots = seeded(seed, FULL_SLOTS, FULL_STEPS), FULL_SLOTS
-        name = f"{self._family}-{variant.name}"
+            script, slots = seeded(seed, SLOTS, FULL_STEPS), SLOTS
+        name = f"{self._family}-{variant.name}".replace(" ", "-")
         scenario = Scenario(broker, judge, name, variant.programs(slots), variant.one_generation)
         try:
             report.fact(scenario.run(script))

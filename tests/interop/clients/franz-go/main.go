@@ -292,6 +292,10 @@ func collect(client *kgo.Client, count int) ([]record, error) {
 }
 
 func main() {
+	if os.Args[1] == "worker" {
+		runWorker(os.Args[2])
+		return
+	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(os.Args[1]))
 	if err != nil {
 		panic(err)

@@ -1,6 +1,8 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -21,7 +23,6 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
 import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.utils.AppInfoParser;
 
 /** The Java client library as a worker: a member of a group until SIGTERM, which writes events (see rebalance/worker.py). */
 public final class Worker implements ConsumerRebalanceListener {
@@ -149,8 +150,16 @@ public final class Worker implements ConsumerRebalanceListener {
         positions.put(new TopicPartition(topic, record.partition()), record.offset() + 1);
     }
 
-    private void run() {
-        write("version", JSON.createObjectNode().put("version", "kafka-clients " + AppInfoParser.getVersion()));
+    private static String version() throws IOException {
+        try (InputStream in = KafkaConsumer.class.getResourceAsStream("/kafka/kafka-version.properties")) {
+            var properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        }
+    }
+
+    private void run() throws IOException {
+        write("version", JSON.createObjectNode().put("version", "kafka-clients " + version()));
         Runtime.getRuntime().addShutdownHook(new Thread(this::leave));
         consumer.subscribe(List.of(topic), this);
         while (!ended) {

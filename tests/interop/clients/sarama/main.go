@@ -322,6 +322,10 @@ func (p program) groupConsume(r request) (answer, error) {
 }
 
 func main() {
+	if os.Args[1] == "worker" {
+		runWorker(os.Args[2])
+		return
+	}
 	p := program{[]string{os.Args[1]}}
 	serve(map[string]operation{
 		"about":                     p.about,
