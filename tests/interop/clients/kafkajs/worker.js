@@ -38,19 +38,25 @@ function giveUp(kind) {
   }
 }
 
+// The broker's own answer, which kafkajs wraps where it cannot be retried.
+function original(error) {
+  return error.cause ? original(error.cause) : error
+}
+
 async function commit(topic, partition, offset) {
   const id = ++commits
   write('commit', { id, offsets: { [partition]: offset } })
   try {
     await consumer.commitOffsets([{ topic, partition, offset: String(offset) }])
     write('committed', { id })
-  } catch (error) {
+  } catch (failure) {
+    const error = original(failure)
     if (REFUSED.includes(error.type)) {
       write('refused', { id, error: String(error), rebalancing: error.type === 'REBALANCE_IN_PROGRESS' })
     } else {
       write('unsure', { id, error: String(error) })
     }
-    throw error
+    throw error // only so kafkajs joins again when the coordinator does not know this member
   }
 }
 
@@ -91,8 +97,16 @@ async function main() {
     partitions.forEach(partition => owned.add(partition))
     write('assigned', { partitions, generation: null })
   })
-  consumer.on(CRASH, ({ payload }) => write('note', { text: `crash: ${payload.error}` }))
+  consumer.on(CRASH, ({ payload }) => {
+    write('note', { text: `crash: ${payload.error}` })
+    giveUp('lost')
+    if (!payload.restart && !leaving) run() // as its documentation asks of applications
+  })
   process.on('SIGTERM', leave)
+  await run()
+}
+
+async function run() {
   await consumer.connect()
   await consumer.subscribe({ topic: config.topic, fromBeginning: true })
   await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })

@@ -86,8 +86,8 @@ class Worker(ConsumerRebalanceListener):
             self.events.unsure(identity, repr(error))
 
     async def step(self):
-        before = self.assignments
         batches = await self.consumer.getmany(timeout_ms=100)
+        before = self.assignments
         async with self.lock:
             if self.assignments != before:
                 return  # taken away while the lock was waited for

@@ -1,7 +1,5 @@
 """kafka-python as a worker."""
 
-import time
-
 import kafka
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -18,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 
 from worker import Events, configuration, until_terminated
 
-BATCH_SECONDS = 0.1
+BATCH_MS = 100
 ASSIGNORS = {"range": RangePartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}
 REFUSED = (
     CommitFailedError,
@@ -56,8 +54,8 @@ class Worker(ConsumerRebalanceListener):
         self.owned.update(added)
         self.events.write("assigned", partitions=added, generation=self.consumer.group_metadata().generation_id)
 
+    # Called within poll(), where the library cannot wait for a commit; everything was committed before it.
     def on_partitions_revoked(self, revoked):
-        self.commit()
         self.give_up("revoked", [place.partition for place in revoked])
 
     def on_partitions_lost(self, lost):
@@ -88,12 +86,10 @@ class Worker(ConsumerRebalanceListener):
     def run(self):
         ended = until_terminated()
         while not ended.is_set():
-            until = time.monotonic() + BATCH_SECONDS
-            while time.monotonic() < until:
-                for records in self.consumer.poll(timeout_ms=BATCH_SECONDS * 1000).values():
-                    for record in records:
-                        self.events.record(record.partition, record.offset, record.value)
-                        self.positions[record.partition] = record.offset + 1
+            for records in self.consumer.poll(timeout_ms=BATCH_MS, max_records=100).values():
+                for record in records:
+                    self.events.record(record.partition, record.offset, record.value)
+                    self.positions[record.partition] = record.offset + 1
             self.commit()
         self.on_partitions_revoked([TopicPartition(self.topic, partition) for partition in self.owned])
         self.consumer.close(autocommit=False)
