@@ -23,28 +23,34 @@ OffsetRecord offset_tombstone(const std::string& group, const std::string& topic
   return record;
 }
 
-void Offsets::replay(const OffsetRecord& record) {
-  if (record.value) {
+void Offsets::replay(const OffsetRecordView& record) {
+  auto topic = topics_.find(record.topic);
+  if (record.value != nullptr) {
+    if (topic == topics_.end()) topic = topics_.try_emplace(std::string{record.topic}).first;
     const auto& value = *record.value;
-    topics_[record.key.topic][record.key.partition] = {.offset = value.offset,
-                                                       .leader_epoch = value.leader_epoch,
-                                                       .metadata = value.metadata,
-                                                       .commit_timestamp = value.commit_timestamp,
-                                                       .expire_timestamp = value.expire_timestamp,
-                                                       .topic_id = value.topic_id};
+    topic->second.set(record.partition, {.offset = value.offset,
+                                         .leader_epoch = value.leader_epoch,
+                                         .metadata = value.metadata,
+                                         .commit_timestamp = value.commit_timestamp,
+                                         .expire_timestamp = value.expire_timestamp,
+                                         .topic_id = value.topic_id});
     return;
   }
-  const auto topic = topics_.find(record.key.topic);
   if (topic == topics_.end()) return;
-  topic->second.erase(record.key.partition);
+  topic->second.erase(record.partition);
   if (topic->second.empty()) topics_.erase(topic);
 }
 
-const CommittedOffset* Offsets::find(std::string_view topic, PartitionId partition) const {
+std::size_t Offsets::count() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [topic, partitions] : topics_) count += partitions.size();
+  return count;
+}
+
+std::optional<CommittedOffset> Offsets::find(std::string_view topic, PartitionId partition) const {
   const auto partitions = topics_.find(topic);
-  if (partitions == topics_.end()) return nullptr;
-  const auto found = partitions->second.find(partition);
-  return found == partitions->second.end() ? nullptr : &found->second;
+  if (partitions == topics_.end()) return std::nullopt;
+  return partitions->second.find(partition);
 }
 
 bool Offsets::is_expired(std::string_view topic, const CommittedOffset& offset, const Expiry& expiry) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -8,35 +9,24 @@
 #include <vector>
 
 #include "broker/group/group_record.hpp"
+#include "broker/group/offset_record_view.hpp"
+#include "broker/group/partition_offsets.hpp"
 #include "protocol/base/ids.hpp"
-#include "protocol/base/uuid.hpp"
 
 namespace sluice::broker::group {
-
-/// Where a group goes on reading one partition.
-struct CommittedOffset {
-  Offset offset = kNoOffset;
-  LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< KIP-320: of the record before `offset`; kNoLeaderEpoch: not told
-  std::string metadata{};
-  Timestamp commit_timestamp{0};
-  Timestamp expire_timestamp = kNoTimestamp;  ///< asked for by the client (OffsetCommit v2-4); kNoTimestamp: not
-  Uuid topic_id{};                            ///< zero: committed by name only
-
-  bool operator==(const CommittedOffset&) const = default;
-};
 
 /// The committed offsets of one group. Pure; `replay` is the only mutator, live and at load.
 class Offsets {
  public:
-  using Partitions = std::map<PartitionId, CommittedOffset>;
-  using Topics = std::map<std::string, Partitions, std::less<>>;
+  using Topics = std::map<std::string, PartitionOffsets, std::less<>>;
 
-  void replay(const OffsetRecord& record);
+  void replay(const OffsetRecordView& record);
+  void replay(const OffsetRecord& record) { replay(view_of(record)); }
 
   bool empty() const noexcept { return topics_.empty(); }
   const Topics& topics() const noexcept { return topics_; }
-  /// Null when there is none.
-  const CommittedOffset* find(std::string_view topic, PartitionId partition) const;
+  std::size_t count() const noexcept;
+  std::optional<CommittedOffset> find(std::string_view topic, PartitionId partition) const;
 
   /// What counts as expired: `since`, where it is given, is when the group became empty and stands for the time of the
   /// commit; topics for which `keep` says true stay.
