@@ -103,6 +103,7 @@ Result<> GroupPartitionDriver::replay_log(GroupShard& shard, Offset end) const {
 void GroupPartitionDriver::replay_batch(GroupShard& shard, const record::BatchView& batch) const {
   if (batch.is_control()) return;
   static thread_local record::RecordStream stream;
+  static thread_local OffsetRecordReader offsets;
   const auto complain = [&](std::string_view what) {
     spdlog::error("partition={} offset={} {}", partition_->name().to_string(), batch.base_offset().value(), what);
   };
@@ -114,6 +115,10 @@ void GroupPartitionDriver::replay_batch(GroupShard& shard, const record::BatchVi
     if (!record) return complain(record.error().message());
     if (!*record) return;
     if (!(*record)->key) continue;
+    if (const auto offset = offsets.read(*(*record)->key, (*record)->value)) {
+      shard.load(*offset);
+      continue;
+    }
     const auto decoded = decode(*(*record)->key, (*record)->value);
     if (decoded.problem == DecodeProblem::malformed) complain("holds a malformed record, which is passed over");
     if (decoded.record) shard.load(*decoded.record);
