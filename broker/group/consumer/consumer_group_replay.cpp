@@ -102,7 +102,7 @@ void ConsumerGroup::replay(const RegexRecord& record) {
 void ConsumerGroup::restore(Now now) {
   for (auto& [id, member] : members_) {
     keep_alive(member, session_timeout_of(member), now);
-    if (member.state == MemberState::unrevoked_partitions && !member.classic) {
+    if (!member.pending_revocation.empty() && !member.classic) {
       member.rebalance_deadline = now.steady + member.rebalance_timeout;
       schedule(member);
     }
