@@ -6,6 +6,7 @@ from .client_rows import CLIENTS, ClientRow
 from .compaction import Compaction
 from .dump_log import DumpLog
 from .full_disk import FullDisk
+from .group_admin import GroupAdmin
 from .moved_partition import MovedPartition
 from .kafka_tools_rows import AdminTools, ConsoleTools
 from .kill_cycles import KillCycles
@@ -17,6 +18,7 @@ _ROWS = [
     *(ClientRow(name) for name in CLIENTS),
     ConsoleTools(),
     AdminTools(),
+    GroupAdmin(),
     RealInput(),
     KilledBroker(),
     KillCycles(),
