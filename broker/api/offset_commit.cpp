@@ -21,7 +21,7 @@ using AnsweredTopics = std::vector<OffsetCommitResponse::OffsetCommitResponseTop
 
 constexpr std::int16_t kFirstByTopicId = 10;
 
-/// Moves the topics that do not exist out of the request, and names the others.
+/// Moves the topics that do not exist out of the request, and gives the others both name and id.
 AnsweredTopics take_out_unknown(OffsetCommitRequest& request, const controller::MetadataImage& image,
                                 bool by_topic_id) {
   AnsweredTopics unknown;
@@ -30,6 +30,7 @@ AnsweredTopics take_out_unknown(OffsetCommitRequest& request, const controller::
     const auto* found = by_topic_id ? image.find_topic(topic.topic_id) : image.find_topic(topic.name);
     if (found != nullptr) {
       topic.name = found->name;
+      topic.topic_id = found->id;
       known.push_back(std::move(topic));
       continue;
     }

@@ -1,6 +1,6 @@
 #include "broker/group/group_partition_driver.hpp"
 
-#include <spdlog/spdlog.h>
+#include <algorithm>
 #include <utility>
 
 #include "broker/controller/controller.hpp"
@@ -9,6 +9,15 @@
 namespace sluice::broker::group {
 
 using protocol::ErrorCode;
+
+namespace {
+
+bool rests_on_appends(const Effects& effects) {
+  return effects.wait_for_appends ||
+         std::any_of(effects.writes.begin(), effects.writes.end(), [](const auto& write) { return write.replayed; });
+}
+
+}  // namespace
 
 ErrorCode coordinator_error(ErrorCode append_error) noexcept {
   switch (append_error) {
@@ -82,20 +91,21 @@ void GroupPartitionDriver::join(const protocol::JoinGroupRequest& request, const
 void GroupPartitionDriver::sync(const protocol::SyncGroupRequest& request, Answer<protocol::SyncGroupResponse> answer) {
   const Ticket ticket{next_ticket_++};
   syncs_.emplace(ticket, std::move(answer));
+  use_newest_image();
   perform(shard_->sync(request, ticket, now()));
 }
 
 void GroupPartitionDriver::heartbeat(const protocol::HeartbeatRequest& request,
-                                     const Answer<protocol::HeartbeatResponse>& answer) {
-  answer(shard_->heartbeat(request, now()));
-  wait_for_deadline();
+                                     Answer<protocol::HeartbeatResponse> answer) {
+  Decision<protocol::HeartbeatResponse> decision{.response = shard_->heartbeat(request, now())};
+  decision.effects.wait_for_appends = shard_->find_consumer(request.group_id) != nullptr;
+  settle(request.group_id, std::move(decision), std::move(answer));
 }
 
 void GroupPartitionDriver::leave(const protocol::LeaveGroupRequest& request,
-                                 const Answer<protocol::LeaveGroupResponse>& answer) {
-  auto decision = shard_->leave(request, now());
-  answer(std::move(decision.response));
-  perform(std::move(decision.effects));
+                                 Answer<protocol::LeaveGroupResponse> answer) {
+  use_newest_image();
+  settle(request.group_id, shard_->leave(request, now()), std::move(answer));
 }
 
 void GroupPartitionDriver::consumer_heartbeat(const protocol::ConsumerGroupHeartbeatRequest& request,
@@ -108,23 +118,32 @@ void GroupPartitionDriver::consumer_heartbeat(const protocol::ConsumerGroupHeart
                                               .client_host = sender.client_host,
                                               .fresh_id = Uuid::random()},
                                              now());
+  decision.effects.wait_for_appends = true;
+  settle(request.group_id, std::move(decision), std::move(answer));
+}
+
+/// Appends the records of a decision, does the rest, and answers when all is committed that the answer rests on.
+template <class Response>
+void GroupPartitionDriver::settle(const std::string& group, Decision<Response> decision, Answer<Response> answer) {
   auto respond = [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
-    answer(error == ErrorCode::none ? std::move(response) : refused<protocol::ConsumerGroupHeartbeatResponse>(error));
+    answer(error == ErrorCode::none ? std::move(response) : refused<Response>(error));
   };
-  if (decision.records.empty()) {
-    after_appends(std::move(respond));
-  } else {
-    append(request.group_id, std::move(decision.records), std::move(respond));
+  const bool waits = rests_on_appends(decision.effects);
+  if (!decision.records.empty()) {
+    append(group, std::move(decision.records), std::move(respond));
+    return perform(std::move(decision.effects));
   }
+  if (!waits) respond(ErrorCode::none);
   perform(std::move(decision.effects));
+  if (waits) after_appends(std::move(respond));
 }
 
 void GroupPartitionDriver::perform(Effects effects) {
-  auto writes = std::move(effects.writes);
-  effects.writes.clear();
-  if (!effects.wait_for_appends) answer_waiting(std::move(effects));
+  const bool waits = rests_on_appends(effects);
+  auto writes = std::exchange(effects.writes, {});
+  if (!waits) answer_waiting(std::move(effects));
   for (auto& one : writes) write(std::move(one));
-  if (effects.wait_for_appends && effects.joins.size() + effects.syncs.size() > 0) {
+  if (waits && effects.joins.size() + effects.syncs.size() > 0) {
     after_appends([this, effects = std::move(effects)](ErrorCode error) mutable {
       if (error == ErrorCode::none) answer_waiting(std::move(effects));  // else they are told by start_over
     });

@@ -67,8 +67,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void join(const protocol::JoinGroupRequest& request, const Sender& sender,
             Answer<protocol::JoinGroupResponse> answer);
   void sync(const protocol::SyncGroupRequest& request, Answer<protocol::SyncGroupResponse> answer);
-  void heartbeat(const protocol::HeartbeatRequest& request, const Answer<protocol::HeartbeatResponse>& answer);
-  void leave(const protocol::LeaveGroupRequest& request, const Answer<protocol::LeaveGroupResponse>& answer);
+  void heartbeat(const protocol::HeartbeatRequest& request, Answer<protocol::HeartbeatResponse> answer);
+  void leave(const protocol::LeaveGroupRequest& request, Answer<protocol::LeaveGroupResponse> answer);
   void consumer_heartbeat(const protocol::ConsumerGroupHeartbeatRequest& request, const Sender& sender,
                           Answer<protocol::ConsumerGroupHeartbeatResponse> answer);
   // group_partition_driver_admin.cpp
@@ -105,6 +105,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void become_active(std::unique_ptr<GroupShard> shard);
   void load_later();
 
+  template <class Response>
+  void settle(const std::string& group, Decision<Response> decision, Answer<Response> answer);
   void perform(Effects effects);
   void answer_waiting(Effects effects);
   void write(GroupWrite write);
