@@ -1,5 +1,7 @@
 // GroupShard: committed offsets.
 
+#include <algorithm>
+
 #include "broker/group/group_shard.hpp"
 
 namespace sluice::broker::group {
@@ -14,6 +16,18 @@ namespace {
 
 constexpr std::int16_t kFirstWithMemberEpoch = 9;  // KIP-848
 
+/// KIP-1251: of partitions that the member had in the epoch that it names, and has still.
+bool is_late(const OffsetCommitRequest& request, const ConsumerGroup& group) {
+  const auto may_pass = [&](const auto& topic, const auto& partition) {
+    return group.may_commit_late(request.member_id, request.generation_id_or_member_epoch, topic.topic_id,
+                                 partition.partition_index);
+  };
+  return std::all_of(request.topics.begin(), request.topics.end(), [&](const auto& topic) {
+    return std::all_of(topic.partitions.begin(), topic.partitions.end(),
+                       [&](const auto& partition) { return may_pass(topic, partition); });
+  });
+}
+
 }  // namespace
 
 ErrorCode GroupShard::check_commit(const OffsetCommitRequest& request, std::int16_t version, Now now) {
@@ -27,7 +41,7 @@ ErrorCode GroupShard::check_commit(const OffsetCommitRequest& request, std::int1
     }
     const auto error = group->consumer->check_commit(request.member_id, request.group_instance_id, epoch, now);
     settle(request.group_id);
-    return error;
+    return error == ErrorCode::stale_member_epoch && is_late(request, *group->consumer) ? ErrorCode::none : error;
   }
   if (group != nullptr && group->classic) {
     const auto error = group->classic->check_commit(request.member_id, request.group_instance_id, epoch, now);
@@ -107,8 +121,7 @@ GroupShard::FetchedOfGroup GroupShard::fetch(const FetchOfGroup& request) const 
     for (const auto partition : asked.partition_indexes) {
       auto offset = group == nullptr ? std::nullopt : group->offsets.find(asked.name, partition);
       // Of a topic of the same name that is no more.
-      if (offset && !asked.topic_id.is_zero() && !offset->topic_id.is_zero() &&
-          offset->topic_id != asked.topic_id) {
+      if (offset && !asked.topic_id.is_zero() && !offset->topic_id.is_zero() && offset->topic_id != asked.topic_id) {
         offset.reset();
       }
       add(topic, partition, std::move(offset));
