@@ -19,6 +19,11 @@ STATIC = """join a, join b, join c, settle, leave b, join b, unmoved, crash c, j
 SIX = """join a, settle, join b, join c, join d, join e, join f, settle, leave a, settle, join a, settle, crash b, pause c,
          settle, join b, resume c, settle, bounce, crash d, pause e, settle, leave f, join d, resume e, settle, join f, settle"""
 
+# a, b, c speak the classic protocol, d, e, f that of KIP-848: the group goes from the one to the other and back.
+MIGRATION = """join a, join b, join c, settle, leave a, join d, settle, crash b, join e, settle, pause c, settle, resume c, settle,
+               leave c, join f, settle, bounce, settle, leave d, join a, settle, crash e, join b, settle, bounce, settle,
+               leave f, settle, join c, settle"""
+
 
 def steps(script):
     """[(verb, slot or None)]"""

@@ -8,7 +8,7 @@ from harness import toolchain
 from harness.client import Client
 from harness.report import Report
 from rebalance.scenario import BROKER_SETTINGS, Scenario
-from rebalance.script import SIX, SMALL, STATIC, seeded
+from rebalance.script import MIGRATION, SIX, SMALL, STATIC, seeded
 from rows import client_rows
 from rows.client_rows import DEBIAN_PYTHON, PYTHON, referee_command
 
@@ -77,6 +77,8 @@ class Variant:
         return {slot: self.kinds[index % len(self.kinds)].member(slot) for index, slot in enumerate(slots)}
 
 
+CONSUMERS = [Kind(java, "consumer"), Kind(librdkafka, "consumer"), Kind(franz_go, "consumer")]
+
 ROWS = {
     "java": [
         Variant("range", Kind(java, "range")),
@@ -119,6 +121,10 @@ ROWS = {
         Variant("cooperative-sticky", Kind(java, "cooperative-sticky"), Kind(librdkafka, "cooperative-sticky"),
                 Kind(franz_go, "cooperative-sticky")),
         Variant("classic and consumer", Kind(java, "cooperative-sticky"), Kind(java, "consumer"), Kind(librdkafka, "consumer")),
+        Variant("cooperative-sticky to consumer and back", Kind(java, "cooperative-sticky"),
+                Kind(librdkafka, "cooperative-sticky"), Kind(franz_go, "cooperative-sticky"), *CONSUMERS, script=MIGRATION),
+        Variant("range to consumer and back", Kind(java, "range"), Kind(librdkafka, "range"), Kind(sarama, "range"),
+                *CONSUMERS, script=MIGRATION),
     ],
 }
 
