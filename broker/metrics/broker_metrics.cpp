@@ -158,6 +158,7 @@ std::vector<prometheus::MetricFamily> BrokerMetrics::Collect() const {
                 log_directories_offline);
   collect_gauge(families, "sluice_log_directories_full", "Data directories whose disk has no room for records.",
                 log_directories_full);
+  groups.collect(families);
   return families;
 }
 

@@ -14,6 +14,7 @@
 
 #include "broker/metrics/counter.hpp"
 #include "broker/metrics/gauge.hpp"
+#include "broker/metrics/group_metrics.hpp"
 #include "broker/metrics/histogram.hpp"
 
 namespace sluice::broker::metrics {
@@ -74,6 +75,7 @@ struct BrokerMetrics final : public prometheus::Collectable {
   PulledGauge log_size_bytes;
   PulledGauge log_directories_offline;
   PulledGauge log_directories_full;  ///< no room for records
+  GroupMetrics groups;
 
  private:
   static constexpr std::int16_t kLastApiKey = 94;

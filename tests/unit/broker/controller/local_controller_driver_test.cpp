@@ -52,6 +52,20 @@ struct Harness {
     driver->create_topics(std::move(request),
                           [then](const CreateTopicsResponse& response) { then(response.topics.at(0).error_code); });
   }
+  ErrorCode configure_group(const std::string& group, const std::string& key, const std::string& value) {
+    protocol::IncrementalAlterConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = static_cast<std::int8_t>(broker::controller::ConfigResource::group);
+    resource.resource_name = group;
+    auto& config = resource.configs.emplace_back();
+    config.name = key;
+    config.value = value;
+    auto code = ErrorCode::unknown_server_error;
+    driver->incremental_alter_configs(std::move(request),
+                                      [&](const auto& response) { code = response.responses.at(0).error_code; });
+    run_tasks();
+    return code;
+  }
   ErrorCode create(const std::string& name) {
     auto code = ErrorCode::unknown_server_error;
     create(name, [&](ErrorCode answered) { code = answered; });
@@ -82,10 +96,12 @@ TEST_CASE("what was answered survives a crash", "[controller]") {
   CHECK(it.create("a") == ErrorCode::none);
   CHECK(it.create("b") == ErrorCode::none);
   CHECK(it.create("a") == ErrorCode::topic_already_exists);
+  CHECK(it.configure_group("g", "consumer.session.timeout.ms", "50000") == ErrorCode::none);
   const auto before = it.driver->image();
   it.fs.crash(storage::CrashPolicy::lose_unsynced);
   REQUIRE(it.try_open());
   CHECK(*it.driver->image() == *before);
+  CHECK(it.driver->image()->group_configs("g").at("consumer.session.timeout.ms") == "50000");
 }
 
 TEST_CASE("the subscriber sees a topic before the client hears of it", "[controller]") {

@@ -165,6 +165,21 @@ TEST_CASE("partitions can only be added", "[controller]") {
   CHECK(cluster.state.image().find_topic("t")->partitions.size() == 5);
 }
 
+TEST_CASE("a topic of the broker's own does not grow: what it keeps would not be found again", "[controller]") {
+  FakeCluster cluster;
+  cluster.create("__consumer_offsets", 2);
+  CreatePartitionsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "__consumer_offsets";
+  topic.count = 3;
+  const auto result = cluster.handle(request).results.at(0);
+  CHECK(result.error_code == ErrorCode::invalid_partitions);
+  CHECK(result.error_message ==
+        "Topic '__consumer_offsets' is internal: with another number of partitions what it keeps would not be found "
+        "again.");
+  CHECK(cluster.state.image().find_topic("__consumer_offsets")->partitions.size() == 2);
+}
+
 TEST_CASE("producer ids are handed out in blocks that never overlap", "[controller]") {
   FakeCluster cluster;
   protocol::AllocateProducerIdsRequest request;

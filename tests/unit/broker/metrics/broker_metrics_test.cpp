@@ -119,4 +119,27 @@ TEST_CASE("the build and the process describe themselves", "[metrics]") {
   CHECK(samples.at("process_start_time_seconds") == Approx(now).margin(3600));
 }
 
+TEST_CASE("groups are counted at a scrape, and not once nobody can count them", "[metrics]") {
+  Scraped scraped;
+  auto& groups = scraped.metrics->groups;
+  CHECK(scraped.samples().count("sluice_group_offsets") == 0);
+  groups.count_with([] {
+    GroupCensus census{.groups = {{{"classic", "Stable"}, 2}}, .members = {{"classic", 6}}, .offsets = 10};
+    census.add({.groups = {{{"classic", "Stable"}, 1}, {{"consumer", "Empty"}, 4}}, .members = {}, .offsets = 5});
+    return census;
+  });
+  groups.consumer_rebalances_total.add(3);
+  groups.offset_commit_latency.observe(2ms);
+  const auto samples = scraped.samples();
+  CHECK(samples.at("sluice_groups{type=\"classic\",state=\"Stable\"}") == 3);
+  CHECK(samples.at("sluice_groups{type=\"consumer\",state=\"Empty\"}") == 4);
+  CHECK(samples.at("sluice_group_members{type=\"classic\"}") == 6);
+  CHECK(samples.at("sluice_group_offsets") == 15);
+  CHECK(samples.at("sluice_group_rebalances_total{type=\"consumer\"}") == 3);
+  CHECK(samples.at("sluice_group_rebalances_total{type=\"classic\"}") == 0);
+  CHECK(samples.at("sluice_group_offset_commit_latency_seconds_count") == 1);
+  groups.count_with({});
+  CHECK(scraped.samples().count("sluice_group_offsets") == 0);
+}
+
 }  // namespace sluice::broker::metrics
