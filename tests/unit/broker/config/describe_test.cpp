@@ -177,3 +177,19 @@ TEST_CASE("the cluster default describes only dynamic defaults") {
   CHECK(configs.front().source == ConfigSource::dynamic_default_broker);
   CHECK(configs.front().synonyms == Synonyms{{"message.max.bytes", "6000", ConfigSource::dynamic_default_broker}});
 }
+
+TEST_CASE("a group's settings are its own over the broker's, the broker's name among the synonyms") {
+  const auto broker = broker_with({{"group.consumer.heartbeat.interval.ms", "6000"}});
+  const auto configs = describe_group(broker, {{"consumer.session.timeout.ms", "50000"}});
+  REQUIRE(configs.size() == 2);
+  const auto& session = configs[0];
+  CHECK(session.value == "50000");
+  CHECK(session.source == ConfigSource::dynamic_group);
+  CHECK_FALSE(session.read_only);
+  CHECK(session.synonyms == Synonyms{{"consumer.session.timeout.ms", "50000", ConfigSource::dynamic_group},
+                                     {"group.consumer.session.timeout.ms", "45000", ConfigSource::default_config}});
+  const auto& heartbeat = configs[1];
+  CHECK(heartbeat.value == "6000");
+  CHECK(heartbeat.source == ConfigSource::static_broker);
+  CHECK(describe_group(broker, {}, std::vector<std::string>{"nonsense"}).empty());
+}
