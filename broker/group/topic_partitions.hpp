@@ -49,12 +49,13 @@ class TopicPartitions {
 /// From the lists of a request or a record, whose items have `topic_id` and `partitions`.
 template <class Items>
 TopicPartitions from_items(const Items& items) {
-  TopicPartitions result;
+  TopicPartitions::Topics collected;  // hostile input may name a topic a million times
   for (const auto& item : items) {
-    auto partitions = result.of(item.topic_id);  // hostile input may name a topic twice
+    auto& partitions = collected[item.topic_id];
     partitions.insert(partitions.end(), item.partitions.begin(), item.partitions.end());
-    result.set(item.topic_id, std::move(partitions));
   }
+  TopicPartitions result;
+  for (auto& [topic, partitions] : collected) result.set(topic, std::move(partitions));
   return result;
 }
 
