@@ -110,9 +110,9 @@ void ConsumerGroup::restore(Now now) {
 }
 
 ConsumerMember& ConsumerGroup::get_or_add(const std::string& id) {
-  auto& member = members_[id];
-  member.id = id;
-  return member;
+  const auto [at, added] = members_.try_emplace(id);
+  if (added) at->second.id = id;  // never assigned again: it is viewed
+  return at->second;
 }
 
 void ConsumerGroup::forget(const std::string& id) {
