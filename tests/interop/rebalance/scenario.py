@@ -18,6 +18,7 @@ RECORDS_PER_SECOND = 300
 DRAIN_SECONDS = 60
 SESSION_MS = 6000
 HEARTBEAT_MS = 1000
+SHOWN_TIMINGS = 15
 
 BROKER_SETTINGS = {
     "group.initial.rebalance.delay.ms": "200",
@@ -72,7 +73,7 @@ class Scenario:
         for verb, slot in steps(script):
             if verb in ("settle", "unmoved"):
                 took = getattr(self.group, verb)()
-                self.timings.append(f"{'+'.join(waiting_for)} {took:.1f} s")
+                self.timings.append((took, " + ".join(waiting_for)))
                 waiting_for = []
             elif verb == "bounce":
                 waiting_for.append("kill broker")
@@ -125,5 +126,11 @@ class Scenario:
         return (
             f"{self.name}: {seconds:.0f} s, {len(evidence.acknowledged)} records, {twice} processed twice, "
             f"{len(evidence.history.ownerships)} ownerships, {len(evidence.history.commits)} commits, {refused} refused; "
-            + "; ".join(self.timings)
+            + self._settling()
         )
+
+    def _settling(self):
+        """How long the group took to settle: after every step, or the slowest steps of a long script."""
+        timings = self.timings if len(self.timings) <= SHOWN_TIMINGS else sorted(self.timings, reverse=True)[:3]
+        slowest = "" if timings is self.timings else f"{len(self.timings)} times settled, the slowest: "
+        return slowest + "; ".join(f"{steps} {took:.1f} s" for took, steps in timings)

@@ -3,6 +3,7 @@ and one for groups of several families. See rebalance/."""
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import toolchain
 from harness.client import Client
@@ -14,6 +15,7 @@ from rows.client_rows import DEBIAN_PYTHON, PYTHON, referee_command
 
 SLOTS = "abcdef"
 FULL_STEPS = 40
+AT_A_TIME = 2  # scenarios
 
 
 def java():
@@ -85,12 +87,15 @@ ROWS = {
         Variant("cooperative-sticky", Kind(java, "cooperative-sticky")),
         Variant("static", Kind(java, "range", static=True), script=STATIC),
         Variant("consumer", Kind(java, "consumer")),
+        Variant("consumer range", Kind(java, "consumer", assignor="range")),
+        Variant("consumer static", Kind(java, "consumer", static=True), script=STATIC),
     ],
     "librdkafka": [
         Variant("range", Kind(librdkafka, "range")),
         Variant("cooperative-sticky", Kind(librdkafka, "cooperative-sticky")),
         Variant("static", Kind(librdkafka, "cooperative-sticky", static=True), script=STATIC),
         Variant("consumer", Kind(librdkafka, "consumer")),
+        Variant("consumer static", Kind(librdkafka, "consumer", static=True), script=STATIC),
     ],
     "librdkafka-debian": [
         Variant("range", Kind(librdkafka_debian, "range")),
@@ -101,6 +106,7 @@ ROWS = {
         Variant("cooperative-sticky", Kind(franz_go, "cooperative-sticky")),
         Variant("static", Kind(franz_go, "range", static=True), script=STATIC),
         Variant("consumer", Kind(franz_go, "consumer")),
+        Variant("consumer static", Kind(franz_go, "consumer", static=True), script=STATIC),
     ],
     "sarama": [
         Variant("range", Kind(sarama, "range")),
@@ -133,32 +139,36 @@ class RebalanceRow:
     def __init__(self, family):
         self.name = f"rebalance-{family}"
         self.summary = f"members of a group ({family}) come, go, crash and sleep while a producer writes"
-        self._family, self._variants = family, ROWS[family]
+        self._family, self._variants = family, {variant.name: variant for variant in ROWS[family]}
 
     def run(self, context):
         report = Report(self.name, "row")
-        for variant in self._variants:
+        for variant in self._variants.values():
             variant.programs(variant.slots)
+        self._seed = int(os.environ.get("SLUICE_INTEROP_SEED", random.randrange(1 << 32)))
+        if context.full:
+            report.fact(f"SLUICE_INTEROP_SEED={self._seed}")
+        versions = set()
+        # Most of a scenario's time is spent on waiting for sessions to time out.
+        with ThreadPoolExecutor(AT_A_TIME) as executor:
+            for name in context.selected(self._variants):
+                executor.submit(report.check, name, lambda name=name: self._play(report, context, name, versions))
+        report.checks = {name: report.checks[name] for name in self._variants if name in report.checks}
+        report.version = ", ".join(sorted(versions))
+        return report
+
+    def _play(self, report, context, name, versions):
+        variant = self._variants[name]
+        script, slots = variant.script, variant.slots
+        if context.full:
+            script, slots = seeded(self._seed, SLOTS, FULL_STEPS), SLOTS
         with context.broker(BROKER_SETTINGS) as broker:
             if not broker.owned:
                 raise RuntimeError("this row kills its broker; unset SLUICE_INTEROP_BOOTSTRAP")
             with Client(referee_command(), broker.bootstrap) as judge:
-                versions = set()
-                chosen = {variant.name: variant for variant in self._variants}
-                for name in context.selected(chosen):
-                    report.check(name, lambda: self._play(report, broker, judge, chosen[name], context.full, versions))
-        report.version = ", ".join(sorted(versions))
-        return report
-
-    def _play(self, report, broker, judge, variant, full, versions):
-        script, slots = variant.script, variant.slots
-        if full:
-            seed = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 32)))
-            report.fact(f"{variant.name}: SLUICE_SEED={seed}")
-            script, slots = seeded(seed, SLOTS, FULL_STEPS), SLOTS
-        name = f"{self._family}-{variant.name}".replace(" ", "-")
-        scenario = Scenario(broker, judge, name, variant.programs(slots), variant.one_generation)
-        try:
-            report.fact(scenario.run(script))
-        finally:
-            versions.update(scenario.group.versions)
+                topic = f"{self._family}-{name}".replace(" ", "-")
+                scenario = Scenario(broker, judge, topic, variant.programs(slots), variant.one_generation)
+                try:
+                    report.fact(scenario.run(script))
+                finally:
+                    versions.update(scenario.group.versions)
