@@ -19,10 +19,10 @@ class Evidence:
     instances: dict = field(default_factory=dict)  # worker -> the static member that it is, which others were before it
 
 
-def violations(evidence):
-    """Every violation of every invariant, SHOWN of each."""
+def violations(evidence, finished=True):
+    """Every violation of every invariant, SHOWN of each. What must be true at the end is left out of a run that was cut short."""
     found = []
-    for invariant in INVARIANTS:
+    for invariant in INVARIANTS + (FINAL_INVARIANTS if finished else []):
         broken = invariant(evidence)
         found += broken[:SHOWN]
         if len(broken) > SHOWN:
@@ -203,7 +203,6 @@ def by_partition(ownerships):
 
 
 INVARIANTS = [
-    every_record_is_processed,
     records_are_what_was_sent,
     only_owners_process,
     nothing_is_skipped,
@@ -215,5 +214,5 @@ INVARIANTS = [
     polled_offsets_never_go_back,
     accepted_commits_are_kept,
     stored_offsets_never_go_back,
-    the_group_got_to_the_end,
 ]
+FINAL_INVARIANTS = [every_record_is_processed, the_group_got_to_the_end]

@@ -15,6 +15,15 @@ SMALL = """join a, settle, join b, join c, settle, leave b, settle, join b, sett
 STATIC = """join a, join b, join c, settle, leave b, join b, unmoved, crash c, join c, unmoved, bounce, unmoved,
             crash c, settle, join c, settle, pause a, settle, resume a, settle"""
 
+# With the new protocol a member that crashed holds its instance until its session ends; before that another is refused
+# (UNRELEASED_INSTANCE_ID), for good by Kafka's own client.
+STATIC_CONSUMER = """join a, join b, join c, settle, leave b, join b, unmoved, leave c, bounce, join c, unmoved,
+                     crash c, settle, join c, settle, pause a, settle, resume a, settle"""
+
+# Static members that hold their instance until their session ends, whether they leave or crash.
+STATIC_HELD = """join a, join b, join c, settle, leave b, settle, join b, settle, bounce, unmoved,
+                 crash c, settle, join c, settle, pause a, settle, resume a, settle"""
+
 # For six members, each of another kind.
 SIX = """join a, settle, join b, join c, join d, join e, join f, settle, leave a, settle, join a, settle, crash b, pause c,
          settle, join b, resume c, settle, bounce, crash d, pause e, settle, leave f, join d, resume e, settle, join f, settle"""
