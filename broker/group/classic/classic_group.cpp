@@ -102,14 +102,17 @@ void ClassicGroup::restore(Now now) {
     member.session_timeout = std::chrono::milliseconds{from.session_timeout};
     member.rebalance_timeout =
         std::chrono::milliseconds{from.rebalance_timeout < 0 ? from.session_timeout : from.rebalance_timeout};
-    member.protocols = {{protocol_, from.subscription}};
+    set_protocols(member, {{protocol_, from.subscription}});
     member.assignment = from.assignment;
-    member.has_synced = true;
+    set_synced(member, true);
     keep_alive(member, now);
     if (member.instance_id) static_ids_[*member.instance_id] = member.id;
   }
   state_ = members_.empty() ? ClassicState::empty : ClassicState::stable;
   if (!members_.empty() && !members_.contains(leader_)) leader_ = members_.begin()->first;
+  if (members_.empty() || !stored_->leader.value_or("").empty()) return;
+  Effects none;  // nobody waits yet
+  rebalance(now, none);
 }
 
 protocol::DescribeGroupsResponse::DescribedGroup ClassicGroup::describe() const {
@@ -137,14 +140,39 @@ bool ClassicGroup::waits(const ClassicMember& member) const {
   return (member.join && !member.is_new) || member.sync;
 }
 
+void ClassicGroup::expect_until(ClassicMember& member, Instant deadline) {
+  member.session_deadline = deadline;
+  note_deadline(deadline);
+}
+
+/// Deadlines mostly move away: the earliest is sought anew when it has passed, not whenever one moves.
+void ClassicGroup::note_deadline(Instant deadline) {
+  silence_deadline_ = std::min(silence_deadline_.value_or(deadline), deadline);
+}
+
+void ClassicGroup::set_protocols(ClassicMember& member, std::vector<MemberProtocol> protocols) {
+  support_.remove(member.protocols);
+  member.protocols = std::move(protocols);
+  support_.add(member.protocols);
+}
+
+void ClassicGroup::set_join(ClassicMember& member, std::optional<Ticket> ticket) {
+  joined_ += ticket ? 1 : 0;
+  joined_ -= member.join ? 1 : 0;
+  member.join = ticket;
+}
+
+void ClassicGroup::set_synced(ClassicMember& member, bool has_synced) {
+  synced_ += has_synced ? 1 : 0;
+  synced_ -= member.has_synced ? 1 : 0;
+  member.has_synced = has_synced;
+}
+
 std::optional<Instant> ClassicGroup::next_deadline() const {
   std::optional<Instant> next = join_deadline_;
   const auto consider = [&](Instant deadline) { next = next ? std::min(*next, deadline) : deadline; };
   if (sync_deadline_) consider(*sync_deadline_);
-  for (const auto& [id, deadline] : pending_) consider(deadline);
-  for (const auto& [id, member] : members_) {
-    if (!waits(member)) consider(member.session_deadline);
-  }
+  if (silence_deadline_) consider(*silence_deadline_);
   return next;
 }
 
@@ -157,14 +185,21 @@ Effects ClassicGroup::tick(Now now) {
       complete_join(now, out);
     }
   }
+  if (const auto due = next_deadline(); !due || *due > now.steady) return out;
   std::vector<std::string> gone;
+  silence_deadline_.reset();
   const bool sync_is_late = sync_deadline_ && *sync_deadline_ <= now.steady;
   for (const auto& [id, member] : members_) {
     const bool expired = !waits(member) && member.session_deadline <= now.steady;
-    if (expired || (sync_is_late && !member.has_synced)) gone.push_back(id);
+    if (expired || (sync_is_late && !member.has_synced)) {
+      gone.push_back(id);
+    } else if (!waits(member)) {
+      note_deadline(member.session_deadline);
+    }
   }
   if (sync_is_late) sync_deadline_.reset();
   const auto given_up = std::erase_if(pending_, [&](const auto& entry) { return entry.second <= now.steady; });
+  for (const auto& [id, deadline] : pending_) note_deadline(deadline);
   for (const auto& id : gone) remove_member(id, now, out);
   if (!gone.empty() || given_up > 0) after_removal(!gone.empty(), now, out);
   return out;

@@ -2,13 +2,13 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "broker/config/group_settings.hpp"
 #include "broker/group/classic/classic_member.hpp"
+#include "broker/group/classic/protocol_support.hpp"
 #include "broker/group/effects.hpp"
 #include "protocol/base/uuid.hpp"
 #include "protocol/messages/describe_groups.hpp"
@@ -67,19 +67,22 @@ class ClassicGroup {
   // classic_group_leave.cpp
   Decision<protocol::LeaveGroupResponse> leave(const protocol::LeaveGroupRequest& request, Now now);
 
-  /// When `tick` has something to do.
+  /// When `tick` may have something to do, at the earliest.
   std::optional<Instant> next_deadline() const;
   Effects tick(Now now);
 
   /// The only mutator of `stored()`, live and at load.
   void replay(const GroupMetadataRecord& record) { stored_ = record.value; }
   const std::optional<protocol::GroupMetadataValue>& stored() const noexcept { return stored_; }
-  /// Makes the members out of `stored()`, when all records were replayed.
+  /// Makes the members out of `stored()`, when all records were replayed. What is stored without a leader has yet to be
+  /// assigned (see migration.hpp): the members have to join again.
   void restore(Now now);
 
   ClassicState state() const noexcept { return state_; }
   std::int32_t generation_id() const noexcept { return generation_id_; }
   const std::string& protocol_type() const noexcept { return protocol_type_; }
+  /// The way of assigning that was chosen for this generation; empty when there is none.
+  const std::string& protocol() const noexcept { return protocol_; }
   const std::string& leader() const noexcept { return leader_; }
   const std::map<std::string, ClassicMember>& members() const noexcept { return members_; }
   Timestamp state_timestamp() const noexcept { return state_timestamp_; }
@@ -106,12 +109,13 @@ class ClassicGroup {
   // Rebalancing: classic_group_rebalance.cpp
   void rebalance(Now now, Effects& out);
   void rejoin_or_rebalance(Now now, Effects& out);
-  bool all_have_joined() const;
+  bool all_have_joined() const { return pending_.empty() && joined_ == members_.size(); }
   void finish_initial_delay(Now now, Effects& out);
   void complete_join(Now now, Effects& out);
   bool elect_leader_among_joined();
   std::string select_protocol() const;
-  std::set<std::string> common_protocols() const;
+  /// Whether all members support it.
+  bool is_common(std::string_view protocol) const { return support_.supporters(protocol) == members_.size(); }
   std::chrono::milliseconds rebalance_timeout() const;
 
   // Syncing.
@@ -124,7 +128,14 @@ class ClassicGroup {
   void remove_member(const std::string& member_id, Now now, Effects& out);
   void after_removal(bool of_members, Now now, Effects& out);
   bool waits(const ClassicMember& member) const;
-  void keep_alive(ClassicMember& member, Now now) { member.session_deadline = now.steady + member.session_timeout; }
+  void keep_alive(ClassicMember& member, Now now) { expect_until(member, now.steady + member.session_timeout); }
+  void expect_until(ClassicMember& member, Instant deadline);
+  void note_deadline(Instant deadline);
+
+  // What is counted or sought among all members changes here only.
+  void set_protocols(ClassicMember& member, std::vector<MemberProtocol> protocols);
+  void set_join(ClassicMember& member, std::optional<Ticket> ticket);
+  void set_synced(ClassicMember& member, bool has_synced);
   void enter(ClassicState state, Now now);
 
   const std::string id_;
@@ -138,6 +149,11 @@ class ClassicGroup {
   std::string protocol_;  // chosen for this generation; empty when there is none
   std::string leader_;
   std::map<std::string, ClassicMember> members_;
+  std::size_t joined_ = 0;   // of members_, those whose JoinGroup waits
+  std::size_t synced_ = 0;   // of members_, those with has_synced
+  ProtocolSupport support_;  // by members_
+  std::optional<Instant>
+      silence_deadline_;  // no id of pending_ and no session of members_ that do not wait ends before
   std::map<std::string, std::string> static_ids_;  // instance id -> member id
   std::map<std::string, Instant> pending_;         // ids given out with member_id_required, until when
 

@@ -65,9 +65,7 @@ bool ClassicGroup::has_room_for(const std::string& member_id) const {
     case ClassicState::empty: return true;
     case ClassicState::preparing_rebalance: {
       if (member != members_.end() && member->second.join) return true;
-      const auto joined =
-          std::count_if(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.join; });
-      return static_cast<std::size_t>(joined) < size_max;
+      return joined_ < size_max;
     }
     case ClassicState::completing_rebalance:
     case ClassicState::stable: return member != members_.end() || members_.size() < size_max;
@@ -79,9 +77,8 @@ bool ClassicGroup::supports_protocols(const protocol::JoinGroupRequest& request)
   if (request.protocol_type.empty() || request.protocols.empty()) return false;
   if (members_.empty()) return true;
   if (request.protocol_type != protocol_type_) return false;
-  const auto common = common_protocols();
   return std::any_of(request.protocols.begin(), request.protocols.end(),
-                     [&](const auto& protocol) { return common.contains(protocol.name); });
+                     [&](const auto& protocol) { return is_common(protocol.name); });
 }
 
 void ClassicGroup::join_as_new(const JoinCall& call, Now now, Effects& out) {
@@ -95,6 +92,7 @@ void ClassicGroup::join_as_new(const JoinCall& call, Now now, Effects& out) {
   } else if (call.version >= kFirstWithKnownMemberId) {
     // So that a client which lost the answer does not join twice.
     pending_[member_id] = now.steady + milliseconds{call.request.session_timeout_ms};
+    note_deadline(pending_[member_id]);
     out.joins.push_back({call.ticket, refusal(ErrorCode::member_id_required, member_id)});
     return;
   }
@@ -127,11 +125,11 @@ void ClassicGroup::add_member(const std::string& member_id, const JoinCall& call
   member.instance_id = call.request.group_instance_id;
   member.client_id = call.client_id;
   member.client_host = call.client_host;
-  member.protocols = protocols_of(call.request);
+  set_protocols(member, protocols_of(call.request));
   take_timeouts(member, call.request);
   member.is_new = true;
-  member.join = call.ticket;
-  member.session_deadline = now.steady + kNewMemberJoinTimeout;
+  set_join(member, call.ticket);
+  expect_until(member, now.steady + kNewMemberJoinTimeout);
   if (member.instance_id) static_ids_[*member.instance_id] = member_id;
   if (leader_.empty()) leader_ = member_id;
   if (initial_delay_) joined_during_delay_ = true;
@@ -140,9 +138,9 @@ void ClassicGroup::add_member(const std::string& member_id, const JoinCall& call
 
 void ClassicGroup::update_member(ClassicMember& member, const JoinCall& call, Now now, Effects& out) {
   fail_join(member, ErrorCode::rebalance_in_progress, out);  // of an earlier request, repeated by this one
-  member.protocols = protocols_of(call.request);
+  set_protocols(member, protocols_of(call.request));
   take_timeouts(member, call.request);
-  member.join = call.ticket;
+  set_join(member, call.ticket);
   if (!member.is_new) keep_alive(member, now);
   rejoin_or_rebalance(now, out);
 }
@@ -160,16 +158,16 @@ void ClassicGroup::replace_static_member(const std::string& old_id, const std::s
   member.id = new_id;
   member.client_id = call.client_id;
   member.client_host = call.client_host;
-  member.protocols = protocols_of(call.request);
+  set_protocols(member, protocols_of(call.request));
   take_timeouts(member, call.request);
   keep_alive(member, now);
 
   if (state_ != ClassicState::stable || select_protocol() != protocol_) {
-    member.join = call.ticket;
+    set_join(member, call.ticket);
     return rejoin_or_rebalance(now, out);
   }
   // Nothing changes for the others: the new id is stored and takes over the assignment.
-  member.has_synced = true;
+  set_synced(member, true);
   auto response = join_response(member);
   if (call.version >= kFirstWithSkipAssignment) {
     response.skip_assignment = leader_ == new_id;
@@ -204,7 +202,7 @@ protocol::JoinGroupResponse ClassicGroup::join_response(const ClassicMember& mem
 void ClassicGroup::answer_join(ClassicMember& member, protocol::JoinGroupResponse response, Effects& out) {
   if (!member.join) return;
   out.joins.push_back({*member.join, std::move(response)});
-  member.join.reset();
+  set_join(member, std::nullopt);
 }
 
 void ClassicGroup::fail_join(ClassicMember& member, ErrorCode error, Effects& out) {

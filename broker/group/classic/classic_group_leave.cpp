@@ -38,6 +38,8 @@ void ClassicGroup::remove_member(const std::string& member_id, Now now, Effects&
   fail_join(found->second, ErrorCode::unknown_member_id, out);
   answer_sync(found->second, ErrorCode::unknown_member_id, now, out);
   if (found->second.instance_id) static_ids_.erase(*found->second.instance_id);
+  set_protocols(found->second, {});
+  set_synced(found->second, false);
   const bool led = leader_ == member_id;
   members_.erase(found);
   if (led) leader_ = members_.empty() ? std::string{} : members_.begin()->first;

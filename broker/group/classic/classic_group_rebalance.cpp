@@ -41,11 +41,6 @@ void ClassicGroup::finish_initial_delay(Now now, Effects& out) {
   join_deadline_ = now.steady + delay;
 }
 
-bool ClassicGroup::all_have_joined() const {
-  return pending_.empty() &&
-         std::all_of(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.join.has_value(); });
-}
-
 void ClassicGroup::complete_join(Now now, Effects& out) {
   join_deadline_.reset();
   initial_delay_ = false;
@@ -69,7 +64,7 @@ void ClassicGroup::complete_join(Now now, Effects& out) {
   enter(ClassicState::completing_rebalance, now);
   sync_deadline_ = now.steady + rebalance_timeout();
   for (auto& [id, member] : members_) {
-    member.has_synced = false;
+    set_synced(member, false);
     member.is_new = false;
     keep_alive(member, now);
     answer_join(member, join_response(member), out);
@@ -86,26 +81,11 @@ bool ClassicGroup::elect_leader_among_joined() {
   return true;
 }
 
-std::set<std::string> ClassicGroup::common_protocols() const {
-  std::map<std::string, std::size_t> supporters;
-  for (const auto& [id, member] : members_) {
-    std::set<std::string> own;  // a client might name one twice
-    for (const auto& protocol : member.protocols) own.insert(protocol.name);
-    for (const auto& name : own) ++supporters[name];
-  }
-  std::set<std::string> common;
-  for (const auto& [name, count] : supporters) {
-    if (count == members_.size()) common.insert(name);
-  }
-  return common;
-}
-
 std::string ClassicGroup::select_protocol() const {
-  const auto common = common_protocols();
   std::map<std::string, int> votes;
   for (const auto& [id, member] : members_) {
     const auto first = std::find_if(member.protocols.begin(), member.protocols.end(),
-                                    [&](const auto& protocol) { return common.contains(protocol.name); });
+                                    [&](const auto& protocol) { return is_common(protocol.name); });
     if (first != member.protocols.end()) ++votes[first->name];
   }
   const auto most = std::max_element(votes.begin(), votes.end(),

@@ -29,10 +29,8 @@ Effects ClassicGroup::sync(const protocol::SyncGroupRequest& request, Ticket tic
   if (state_ == ClassicState::empty) return refuse(ErrorCode::unknown_member_id);
 
   auto& member = members_.at(request.member_id);
-  member.has_synced = true;
-  const bool all_synced =
-      std::all_of(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.has_synced; });
-  if (all_synced) sync_deadline_.reset();
+  set_synced(member, true);
+  if (synced_ == members_.size()) sync_deadline_.reset();
   answer_sync(member, ErrorCode::rebalance_in_progress, now, out);  // of an earlier request, repeated by this one
   member.sync = ticket;
   if (state_ == ClassicState::stable) {
