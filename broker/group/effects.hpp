@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,14 +35,17 @@ struct SyncAnswer {
   protocol::SyncGroupResponse response;
 };
 
+struct ClassicMember;
+
 /// Records to append as one batch; once they are committed and replayed, or could not be written, the group is told
 /// through `on_stored`.
 struct GroupWrite {
   std::string group;
   std::vector<GroupRecord> records;
   std::int32_t generation_id = -1;
-  std::optional<JoinAnswer> join{};  ///< waits for the records
-  bool replayed = false;             ///< the records are taken in already, see ConsumerGroup; nobody is told
+  std::optional<JoinAnswer> join{};                 ///< waits for the records
+  std::shared_ptr<const ClassicMember> replaced{};  ///< with `join`: the static member as it was, should the write fail
+  bool replayed = false;  ///< the records are taken in already, see ConsumerGroup; nobody is told
 };
 
 /// What the driver is to do after a step of a group.

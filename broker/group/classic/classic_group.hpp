@@ -102,6 +102,7 @@ class ClassicGroup {
   void update_member(ClassicMember& member, const JoinCall& call, Now now, Effects& out);
   void replace_static_member(const std::string& old_id, const std::string& new_id, const JoinCall& call, Now now,
                              Effects& out);
+  void undo_replacement(const ClassicMember& before, const std::string& new_id, Now now);
   protocol::JoinGroupResponse join_response(const ClassicMember& member) const;
   void answer_join(ClassicMember& member, protocol::JoinGroupResponse response, Effects& out);
   void fail_join(ClassicMember& member, protocol::ErrorCode error, Effects& out);

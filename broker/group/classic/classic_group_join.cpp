@@ -150,6 +150,7 @@ void ClassicGroup::replace_static_member(const std::string& old_id, const std::s
   auto node = members_.extract(old_id);
   fail_join(node.mapped(), ErrorCode::fenced_instance_id, out);
   answer_sync(node.mapped(), ErrorCode::fenced_instance_id, now, out);
+  auto before = std::make_shared<const ClassicMember>(node.mapped());
   node.key() = new_id;
   auto& member = members_.insert(std::move(node)).position->second;
   const auto leader_before = leader_;
@@ -179,7 +180,25 @@ void ClassicGroup::replace_static_member(const std::string& old_id, const std::s
   out.writes.push_back({.group = id_,
                         .records = {metadata_record(nullptr)},
                         .generation_id = generation_id_,
-                        .join = JoinAnswer{call.ticket, std::move(response)}});
+                        .join = JoinAnswer{call.ticket, std::move(response)},
+                        .replaced = std::move(before)});
+}
+
+/// The replacement is not stored: whoever had the id before has it still, and may be alive.
+void ClassicGroup::undo_replacement(const ClassicMember& before, const std::string& new_id, Now now) {
+  auto node = members_.extract(new_id);
+  if (!node) return;
+  node.key() = before.id;
+  auto& member = members_.insert(std::move(node)).position->second;
+  if (leader_ == new_id) leader_ = before.id;
+  static_ids_[*before.instance_id] = before.id;
+  member.id = before.id;
+  member.client_id = before.client_id;
+  member.client_host = before.client_host;
+  set_protocols(member, before.protocols);
+  member.session_timeout = before.session_timeout;
+  member.rebalance_timeout = before.rebalance_timeout;
+  keep_alive(member, now);
 }
 
 protocol::JoinGroupResponse ClassicGroup::join_response(const ClassicMember& member) const {

@@ -47,6 +47,7 @@ Effects ClassicGroup::on_stored(GroupWrite write, ErrorCode error, Now now) {
   Effects out;
   if (write.join) {
     if (error != ErrorCode::none) {
+      if (write.replaced) undo_replacement(*write.replaced, write.join->response.member_id, now);
       protocol::JoinGroupResponse failed;
       failed.error_code = error;
       failed.member_id = write.join->response.member_id;

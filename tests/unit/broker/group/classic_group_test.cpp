@@ -252,6 +252,18 @@ TEST_CASE("a static member that comes back takes its place without a rebalance",
     CHECK(back.leader == old.member_id);
     CHECK(back.members.empty());
   }
+  SECTION("but not when that can't be stored") {
+    groups.commits_at_once = false;
+    const auto back = groups.join(static_join("one"));
+    CHECK_FALSE(groups.joined(back));
+    groups.fail_appends(ErrorCode::coordinator_not_available);
+    CHECK(groups.joined(back)->error_code == ErrorCode::coordinator_not_available);
+    CHECK(groups.heartbeat("g", old.member_id, old.generation_id) == ErrorCode::none);
+    CHECK(groups.shard.find_classic("g")->members().size() == 1);
+    CHECK(groups.shard.find_classic("g")->leader() == old.member_id);
+    groups.commits_at_once = true;
+    CHECK(groups.joined(groups.join(static_join("one")))->error_code == ErrorCode::none);
+  }
   SECTION("its new id survives a restart") {
     const auto back = *groups.joined(groups.join(static_join("one")));
     auto loaded = groups.reloaded();

@@ -120,6 +120,13 @@ class GroupHarness {
       shard.on_appended(group);
     }
   }
+  /// What was not committed could not be written.
+  void fail_appends(ErrorCode error) {
+    for (auto& [group, records, write] : std::exchange(appends_, {})) {
+      if (write) perform(shard.on_stored(std::move(*write), error, now));
+      shard.on_appended(group);
+    }
+  }
   std::size_t uncommitted() const { return appends_.size(); }
 
   /// As after a restart: what a coordinator makes of the committed log.

@@ -82,7 +82,7 @@ TEST_CASE("records of other kinds are left alone, damaged ones are told apart", 
     for (const int value : values) made.push_back(static_cast<std::byte>(value));
     return made;
   };
-  CHECK(decode(bytes({0, 3, 0, 1, 'g'}), std::nullopt).problem == DecodeProblem::unknown_kind);
+  CHECK(decode(bytes({0, 11, 0, 1, 'g'}), std::nullopt).problem == DecodeProblem::unknown_kind);
   CHECK(decode(bytes({0}), std::nullopt).problem == DecodeProblem::malformed);
   CHECK(decode(bytes({0, 2, 0, 9, 'g'}), std::nullopt).problem == DecodeProblem::malformed);
   CHECK(decode(bytes({0, 2, 0, 1, 'g'}), bytes({0, 99})).problem == DecodeProblem::unknown_kind);
