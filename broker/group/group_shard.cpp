@@ -160,7 +160,11 @@ Effects GroupShard::tick(Now now) {
     ids.push_back(id);
   }
   for (const auto& id : ids) {
-    out.add(groups_.at(id).tick(now));
+    auto& group = groups_.at(id);
+    auto effects = group.tick(now);
+    const bool have_left = group.consumer && !effects.writes.empty();
+    out.add(std::move(effects));
+    if (have_left) out.add(downgrade_if_due(id, now));
     settle(id);
   }
   return out;

@@ -11,6 +11,7 @@
 
 #include "broker/controller/metadata_image.hpp"
 #include "broker/group/coordinated_group.hpp"
+#include "broker/metrics/group_metrics.hpp"
 #include "protocol/messages/delete_groups.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/offset_commit.hpp"
@@ -86,6 +87,7 @@ class GroupShard {
   Effects tick(Now now);
 
   std::size_t group_count() const noexcept { return groups_.size(); }
+  metrics::GroupCensus census() const;  ///< looks at every group: group_census_driver.cpp
   /// Null when there is none.
   const CoordinatedGroup* find(std::string_view group) const;
   /// For tests. Null when there is none.
@@ -109,6 +111,10 @@ class GroupShard {
 
   Effects join_instead_of_consumers(const JoinCall& call, CoordinatedGroup& group, Now now);
   Decision<protocol::ConsumerGroupHeartbeatResponse> start_consumer_group(const ConsumerHeartbeatCall& call, Now now);
+  Effects join_consumer_group(const JoinCall& call, CoordinatedGroup& group, Now now);
+  Decision<protocol::ConsumerGroupHeartbeatResponse> upgrade_and_join(const ConsumerHeartbeatCall& call,
+                                                                      CoordinatedGroup& group, Now now);
+  Effects downgrade_if_due(const std::string& id, Now now);
   protocol::ErrorCode check_commit(const protocol::OffsetCommitRequest& request, std::int16_t version, Now now);
   protocol::ErrorCode check_fetch(const FetchOfGroup& request, const CoordinatedGroup* group) const;
 

@@ -20,13 +20,23 @@ Effects refused_join(const JoinCall& call, ErrorCode error) {
 Effects GroupShard::join(const JoinCall& call, Now now) {
   const auto& id = call.request.group_id;
   auto* group = find(id);
-  if (group != nullptr && group->consumer && !group->is_empty()) {
-    return refused_join(call, ErrorCode::inconsistent_group_protocol);
-  }
+  if (group != nullptr && group->consumer && !group->is_empty()) return join_consumer_group(call, *group, now);
   const bool is_known = group != nullptr && !group->consumer;
   if (!call.request.member_id.empty() && !is_known) return refused_join(call, ErrorCode::unknown_member_id);
   if (group != nullptr && group->consumer) return join_instead_of_consumers(call, *group, now);
   auto out = classic_of(find_or_make(id), id).join(call, now);
+  settle(id);
+  return out;
+}
+
+/// A classic member among those of the consumer protocol; it may have taken the place of the last of them.
+Effects GroupShard::join_consumer_group(const JoinCall& call, CoordinatedGroup& group, Now now) {
+  const auto& id = call.request.group_id;
+  auto out = group.consumer->join(call, *image_, now);
+  out.add(downgrade_if_due(id, now));
+  if (group.classic) {
+    for (auto& join : out.joins) join.response.protocol_name = group.classic->protocol();
+  }
   settle(id);
   return out;
 }
@@ -52,6 +62,9 @@ Effects GroupShard::sync(const protocol::SyncGroupRequest& request, Ticket ticke
   if (group != nullptr && group->classic) {
     out = group->classic->sync(request, ticket, now);
     settle(request.group_id);
+  } else if (group != nullptr && group->consumer) {
+    out = group->consumer->sync(request, ticket, *image_, now);
+    settle(request.group_id);
   } else {
     out.syncs.push_back({ticket, {}});
     out.syncs.back().response.error_code = ErrorCode::unknown_member_id;
@@ -63,8 +76,9 @@ protocol::HeartbeatResponse GroupShard::heartbeat(const protocol::HeartbeatReque
   protocol::HeartbeatResponse response;
   response.error_code = ErrorCode::unknown_member_id;
   auto* group = find(request.group_id);
-  if (group == nullptr || !group->classic) return response;
-  response.error_code = group->classic->heartbeat(request, now);
+  if (group == nullptr || (!group->classic && !group->consumer)) return response;
+  response.error_code =
+      group->classic ? group->classic->heartbeat(request, now) : group->consumer->heartbeat(request, now);
   settle(request.group_id);
   return response;
 }
@@ -73,6 +87,12 @@ Decision<protocol::LeaveGroupResponse> GroupShard::leave(const protocol::LeaveGr
   auto* group = find(request.group_id);
   if (group != nullptr && group->classic) {
     auto decision = group->classic->leave(request, now);
+    settle(request.group_id);
+    return decision;
+  }
+  if (group != nullptr && group->consumer) {
+    auto decision = group->consumer->leave(request);
+    if (!decision.effects.writes.empty()) decision.effects.add(downgrade_if_due(request.group_id, now));
     settle(request.group_id);
     return decision;
   }

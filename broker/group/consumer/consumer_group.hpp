@@ -14,6 +14,7 @@
 
 #include "broker/config/group_settings.hpp"
 #include "broker/controller/metadata_image.hpp"
+#include "broker/group/classic/classic_group.hpp"
 #include "broker/group/consumer/consumer_member.hpp"
 #include "broker/group/consumer/partition_owners.hpp"
 #include "broker/group/consumer/reconciliation.hpp"
@@ -22,6 +23,9 @@
 #include "broker/group/effects.hpp"
 #include "protocol/messages/consumer_group_describe.hpp"
 #include "protocol/messages/consumer_group_heartbeat.hpp"
+#include "protocol/messages/consumer_protocol_subscription.hpp"
+#include "protocol/messages/heartbeat.hpp"
+#include "protocol/messages/leave_group.hpp"
 
 namespace sluice::broker::group {
 
@@ -66,6 +70,13 @@ class ConsumerGroup {
   // consumer_group_heartbeat.cpp
   Decision<protocol::ConsumerGroupHeartbeatResponse> heartbeat(const ConsumerHeartbeatCall& call,
                                                                const controller::MetadataImage& image, Now now);
+
+  // consumer_group_classic.cpp: requests of members that speak the classic protocol, and answers as those expect them.
+  Effects join(const JoinCall& call, const controller::MetadataImage& image, Now now);
+  Effects sync(const protocol::SyncGroupRequest& request, Ticket ticket, const controller::MetadataImage& image,
+               Now now);
+  protocol::ErrorCode heartbeat(const protocol::HeartbeatRequest& request, Now now);
+  Decision<protocol::LeaveGroupResponse> leave(const protocol::LeaveGroupRequest& request);
 
   // consumer_group.cpp
   /// Whether a commit or a fetch of offsets may pass (KIP-848: stale_member_epoch); a commit that does keeps a classic
@@ -174,6 +185,18 @@ class ConsumerGroup {
   void pause_static_member(ConsumerMember& member, Records& records);
   static MemberValue told_now(const ConsumerMember* member, const ConsumerHeartbeatCall& call);
   static bool tells_news(const ConsumerMember& member, const ConsumerHeartbeatCall& call);
+
+  // Requests of classic members.
+  protocol::ErrorCode check_join(const protocol::JoinGroupRequest& request);
+  bool supports_protocols(const protocol::JoinGroupRequest& request) const;
+  bool take_in(const std::string& member_id, const JoinCall& call,
+               const protocol::ConsumerProtocolSubscription& subscription, Records& records);
+  protocol::ErrorCode check_sync(const protocol::SyncGroupRequest& request, Now now);
+  bool can_go_on(const ConsumerMember& member) const;
+  void ask_to_join(ConsumerMember& member, Now now);
+  protocol::ErrorCode check_classic_sender(const std::string& member_id, const std::optional<std::string>& instance_id,
+                                           std::int32_t generation_id);
+  protocol::ErrorCode check_identity(const std::string& member_id, const std::optional<std::string>& instance_id);
 
   // Deadlines.
   void keep_alive(ConsumerMember& member, std::chrono::milliseconds session_timeout, Now now);
