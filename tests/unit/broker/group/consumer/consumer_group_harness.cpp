@@ -1,5 +1,6 @@
 #include "tests/unit/broker/group/consumer/consumer_group_harness.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
 #include <utility>
@@ -33,6 +34,19 @@ GroupRecord reread(const GroupRecord& record) {
       decode(ByteView{encoded.key}, encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt);
   REQUIRE(decoded.problem == DecodeProblem::none);
   return *decoded.record;
+}
+
+/// What the cleaner leaves of a log whose first `cleaned` records it has been through: of each key the last one, and no
+/// tombstones.
+std::vector<GroupRecord> compacted(const std::vector<GroupRecord>& log, std::size_t cleaned) {
+  std::set<std::vector<std::byte>> seen;
+  std::vector<GroupRecord> kept{log.rbegin(), log.rend() - static_cast<std::ptrdiff_t>(cleaned)};
+  for (auto at = cleaned; at-- > 0;) {
+    auto encoded = encode(log[at]);
+    if (seen.insert(std::move(encoded.key)).second && encoded.value) kept.push_back(log[at]);
+  }
+  std::reverse(kept.begin(), kept.end());
+  return kept;
 }
 
 void replay(ConsumerGroup& group, const GroupRecord& record) {
@@ -168,7 +182,7 @@ ConsumerGroupHarness::Partitions ConsumerGroupHarness::pending(const std::string
   return numbers(member(id).pending_revocation, id_of(topic));
 }
 
-void ConsumerGroupHarness::restart() { group = replayed(); }
+void ConsumerGroupHarness::restart() { group = replayed(log); }
 
 ConsumerGroupHarness::Request ConsumerGroupHarness::request_of(const Client& client) const {
   Request request;
@@ -192,9 +206,9 @@ void ConsumerGroupHarness::obey(Client& client, const Response& response) {
   if (response.assignment) client.owned = from_items(response.assignment->topic_partitions);
 }
 
-std::unique_ptr<ConsumerGroup> ConsumerGroupHarness::replayed() const {
+std::unique_ptr<ConsumerGroup> ConsumerGroupHarness::replayed(const std::vector<GroupRecord>& records) const {
   auto fresh = std::make_unique<ConsumerGroup>(kGroup, settings);
-  for (const auto& record : log) replay(*fresh, reread(record));
+  for (const auto& record : records) replay(*fresh, reread(record));
   fresh->restore(now);
   return fresh;
 }
@@ -207,18 +221,23 @@ void ConsumerGroupHarness::write(std::vector<GroupRecord> records) {
 }
 
 void ConsumerGroupHarness::check_log() const {
-  const auto fresh = replayed();
-  CHECK(fresh->describe(image) == group->describe(image));
-  CHECK(fresh->tombstones() == group->tombstones());
-  CHECK(fresh->owners().size() == group->owners().size());
-  REQUIRE(fresh->members().size() == group->members().size());
+  check_same(*replayed(log));
+  check_same(*replayed(compacted(log, log.size())));
+  check_same(*replayed(compacted(log, log.size() * 2 / 3)));
+}
+
+void ConsumerGroupHarness::check_same(const ConsumerGroup& other) const {
+  CHECK(other.describe(image) == group->describe(image));
+  CHECK(other.tombstones() == group->tombstones());
+  CHECK(other.owners().size() == group->owners().size());
+  REQUIRE(other.members().size() == group->members().size());
   for (const auto& [id, member] : group->members()) {
-    const auto& other = fresh->members().at(id);
-    CHECK(progress_of(member) == progress_of(other));
-    CHECK(member.previous_member_epoch == other.previous_member_epoch);
-    CHECK(member.rebalance_timeout == other.rebalance_timeout);
-    CHECK(member.server_assignor == other.server_assignor);
-    CHECK(member.rebalance_deadline.has_value() == other.rebalance_deadline.has_value());
+    const auto& same = other.members().at(id);
+    CHECK(progress_of(member) == progress_of(same));
+    CHECK(member.previous_member_epoch == same.previous_member_epoch);
+    CHECK(member.rebalance_timeout == same.rebalance_timeout);
+    CHECK(member.server_assignor == same.server_assignor);
+    CHECK(member.rebalance_deadline.has_value() == same.rebalance_deadline.has_value());
   }
 }
 

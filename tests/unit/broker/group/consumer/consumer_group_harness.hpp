@@ -12,7 +12,8 @@
 namespace sluice::test {
 
 /// One ConsumerGroup with what surrounds it: topics, a clock, the log of its records, and members that do as clients
-/// do. After every step it checks that the log tells what the group is, and that no partition has two owners.
+/// do. After every step it checks that the log, compacted or not, tells what the group is, and that no partition has two
+/// owners.
 class ConsumerGroupHarness {
  public:
   using Request = protocol::ConsumerGroupHeartbeatRequest;
@@ -84,9 +85,10 @@ class ConsumerGroupHarness {
   Request request_of(const Client& client) const;
   Response exchange(const Request& request, const Change& change);
   void obey(Client& client, const Response& response);
-  std::unique_ptr<broker::group::ConsumerGroup> replayed() const;
+  std::unique_ptr<broker::group::ConsumerGroup> replayed(const std::vector<broker::group::GroupRecord>& records) const;
   void write(std::vector<broker::group::GroupRecord> records);
   void check_log() const;
+  void check_same(const broker::group::ConsumerGroup& other) const;
   void check_owners() const;
 
   std::map<std::string, Client> clients_;
