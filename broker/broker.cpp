@@ -238,7 +238,8 @@ bool Broker::Parts::open_logs() {
                                                   .controller = *controller,
                                                   .images = *controller,
                                                   .partitions = *partitions,
-                                                  .threads = server.threads()}});
+                                                  .threads = server.threads(),
+                                                  .metrics = metrics->groups}});
   controller->subscribe(
       [this](const MetadataImage&, const std::shared_ptr<const MetadataImage>&, const MetadataDelta& delta) {
         partitions->apply(delta, wall_clock_now());
@@ -256,6 +257,7 @@ bool Broker::Parts::open_admin() {
     partitions->for_each([&](const auto& partition) { bytes += static_cast<double>(partition->log().size_bytes()); });
     return bytes;
   });
+  metrics->groups.count_with([this] { return groups->census(); });
   metrics->request_memory_bytes.pull_from([this] { return static_cast<double>(server.memory().in_use()); });
   if (!settings.admin_listener) return true;
   const auto& wanted = *settings.admin_listener;
@@ -306,6 +308,7 @@ void Broker::Parts::stop() {
   if (cleaner) cleaner->stop();
   if (started) {
     services->stopping.store(true);
+    metrics->groups.count_with({});  // their threads end
     groups->stop();
     partitions->for_each([](const auto& partition) { partition->wake_watchers(); });
     server.finish(settings.shutdown_timeout_ms);

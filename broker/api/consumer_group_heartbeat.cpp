@@ -11,6 +11,11 @@ namespace sluice::broker::api {
 template <>
 void handle<protocol::ConsumerGroupHeartbeat>(protocol::ConsumerGroupHeartbeatRequest& request, RequestContext& context,
                                               Respond<protocol::ConsumerGroupHeartbeatResponse> respond) {
+  if (!context.services.settings.groups.consumer_protocol) {  // group.coordinator.rebalance.protocols
+    protocol::ConsumerGroupHeartbeatResponse response;
+    response.error_code = protocol::ErrorCode::unsupported_version;
+    return respond(response);
+  }
   group::Sender sender{.version = context.api_version,
                        .client_id = context.client_id,
                        .client_host = "/" + context.connection.peer_host};  // as Java prints addresses

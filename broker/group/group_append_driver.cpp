@@ -18,6 +18,8 @@ namespace {
 /// So much is gathered into one batch; a single request may have more.
 constexpr std::size_t kBatchBytesMax = 256 << 10;
 
+constexpr auto kGivenUp = ErrorCode::not_coordinator;
+
 /// Groups of the consumer protocol take their records in as they make them.
 bool is_taken_in(const GroupRecord& record) {
   return !std::holds_alternative<OffsetRecord>(record) && !std::holds_alternative<GroupMetadataRecord>(record);
@@ -26,9 +28,11 @@ bool is_taken_in(const GroupRecord& record) {
 }  // namespace
 
 void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRecord> records, Done done) {
+  if (state_ != State::active) return done(kGivenUp);  // what it rests on was thrown away in the middle of a step
   const auto time = wall_clock_now();
   if (gathered_.empty()) builder_.reset({});
   for (const auto& record : records) {
+    count_rebalance(group, record);
     const auto encoded = encode(record);
     builder_.append({.timestamp = time,
                      .key = ByteView{encoded.key},
@@ -47,8 +51,24 @@ void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRec
   });
 }
 
+/// Every group epoch is one, as is every generation of a classic group that comes to an assignment; what is stored of
+/// the same generation again is none.
+void GroupPartitionDriver::count_rebalance(const std::string& group, const GroupRecord& record) {
+  if (const auto* epoch = std::get_if<ConsumerGroupRecord>(&record); epoch != nullptr && epoch->value) {
+    metrics_.consumer_rebalances_total.add();
+    return;
+  }
+  const auto* metadata = std::get_if<GroupMetadataRecord>(&record);
+  if (metadata == nullptr || !metadata->value || metadata->value->members.empty()) return;
+  const auto* classic = shard_->find_classic(group);
+  const bool is_known =
+      classic != nullptr && classic->stored() && classic->stored()->generation == metadata->value->generation;
+  if (!is_known) metrics_.classic_rebalances_total.add();
+}
+
 /// `done` is called when all appends under way are done; with an error if the last of them failed.
 void GroupPartitionDriver::after_appends(Done done) {
+  if (state_ != State::active) return done(kGivenUp);
   if (!gathered_.empty()) return gathered_.back().waiting.push_back(std::move(done));
   if (!appends_.empty()) return appends_.back().waiting.push_back(std::move(done));
   done(ErrorCode::none);

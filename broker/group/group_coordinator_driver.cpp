@@ -53,7 +53,8 @@ void GroupCoordinatorDriver::take_up(const controller::TopicImage& topic) {
       continue;
     }
     auto& thread = *parts_.threads[i % parts_.threads.size()];
-    driver = std::make_shared<GroupPartitionDriver>(partition, thread, parts_.settings.groups, parts_.images);
+    driver = std::make_shared<GroupPartitionDriver>(partition, thread, parts_.settings.groups, parts_.images,
+                                                    parts_.metrics);
     driver->start(loaders_);
   }
   drivers_.store(after, std::memory_order_release);
@@ -63,7 +64,9 @@ void GroupCoordinatorDriver::take_up(const controller::TopicImage& topic) {
 }
 
 void GroupCoordinatorDriver::give_up(const Driver& driver) {
-  if (driver) driver->thread().post([driver] { driver->stop(); });
+  if (!driver) return;
+  driver->stop_loading();
+  driver->thread().post([driver] { driver->stop(); });
 }
 
 void GroupCoordinatorDriver::stop() {

@@ -35,6 +35,7 @@ class GroupCoordinatorDriver {
     controller::ImageSource& images;
     replication::PartitionTable& partitions;
     const std::vector<std::unique_ptr<IoThread>>& threads;
+    metrics::GroupMetrics& metrics;
   };
   explicit GroupCoordinatorDriver(const Parts& parts);
   ~GroupCoordinatorDriver();
@@ -69,6 +70,10 @@ class GroupCoordinatorDriver {
   void describe_consumers(std::vector<std::string> groups, Answer<std::vector<GroupShard::ConsumerDescribed>> answer);
   void delete_groups(std::vector<std::string> groups, Answer<std::vector<GroupShard::Deleted>> answer);
   void list(protocol::ListGroupsRequest request, Answer<protocol::ListGroupsResponse> answer);
+
+  /// Counts the groups of all partitions; waits for their threads, but no longer than half a second for all. Not on one
+  /// of them. group_census_driver.cpp
+  metrics::GroupCensus census() const;
 
  private:
   using Driver = std::shared_ptr<GroupPartitionDriver>;

@@ -1,6 +1,7 @@
 // GroupPartitionDriver: how a shard is made from the log.
 
 #include <algorithm>
+#include <chrono>
 #include <spdlog/spdlog.h>
 #include <vector>
 
@@ -52,7 +53,7 @@ void GroupPartitionDriver::load_later() {
 }
 
 void GroupPartitionDriver::load(Offset end) {
-  const auto began = now().steady;
+  const auto began = std::chrono::steady_clock::now();
   const auto name = partition_->name().to_string();
   auto shard = std::make_unique<GroupShard>(settings_);
   const auto replayed = replay_log(*shard, end);
@@ -63,7 +64,10 @@ void GroupPartitionDriver::load(Offset end) {
     return;
   }
   shard->finish_loading(now());
-  spdlog::info("partition={} groups={} load_ms={}", name, shard->group_count(), (now().steady - began).count());
+  const auto took = std::chrono::steady_clock::now() - began;
+  metrics_.load_latency.observe(took);
+  spdlog::info("partition={} groups={} load_ms={}", name, shard->group_count(),
+               std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
   thread_.post(
       [self = shared_from_this(), shard = std::move(shard)]() mutable { self->become_active(std::move(shard)); });
 }
@@ -88,7 +92,12 @@ Result<> GroupPartitionDriver::replay_log(GroupShard& shard, Offset end) const {
     bytes.resize(slice->size);
     if (const auto read = slice->read(bytes); !read) return read.error();
     record::BatchWalker walker{bytes};
-    while (const auto batch = walker.next()) replay_batch(shard, *batch);
+    std::uint64_t records = 0;
+    while (const auto batch = walker.next()) {
+      replay_batch(shard, *batch);
+      records += static_cast<std::uint64_t>(batch->record_count());
+    }
+    metrics_.loaded_records_total.add(records);
     next = slice->next_offset;
     if (const auto time = now().steady; time - told >= kProgressInterval) {
       told = time;

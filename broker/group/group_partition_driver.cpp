@@ -33,11 +33,13 @@ ErrorCode coordinator_error(ErrorCode append_error) noexcept {
 }
 
 GroupPartitionDriver::GroupPartitionDriver(std::shared_ptr<replication::Partition> partition, IoThread& thread,
-                                           const config::GroupSettings& settings, const controller::ImageSource& images)
+                                           const config::GroupSettings& settings, const controller::ImageSource& images,
+                                           metrics::GroupMetrics& metrics)
     : partition_(std::move(partition)),
       thread_(thread),
       settings_(settings),
       images_(images),
+      metrics_(metrics),
       shard_(std::make_unique<GroupShard>(settings)) {}
 
 Now GroupPartitionDriver::now() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/group/group_shard.hpp"
+#include "broker/metrics/group_metrics.hpp"
 #include "broker/replication/partition.hpp"
 #include "broker/server/io_thread.hpp"
 #include "protocol/record/batch_builder.hpp"
@@ -45,7 +46,8 @@ struct Sender {
 class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionDriver> {
  public:
   GroupPartitionDriver(std::shared_ptr<replication::Partition> partition, IoThread& thread,
-                       const config::GroupSettings& settings, const controller::ImageSource& images);
+                       const config::GroupSettings& settings, const controller::ImageSource& images,
+                       metrics::GroupMetrics& metrics);
 
   IoThread& thread() const noexcept { return thread_; }
   const replication::Partition& partition() const noexcept { return *partition_; }
@@ -53,6 +55,9 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   /// Loads, on `pool` unless the log is empty, what the log holds now, once that is replicated; until then requests are
   /// answered COORDINATOR_LOAD_IN_PROGRESS. `pool` must outlive the driver's work.
   void start(BlockingPool& pool);
+
+  /// Loading that is under way ends soon, and nothing comes of it. From any thread; `stop` has to follow.
+  void stop_loading() noexcept { stopping_ = true; }
 
   // On thread() from here on.
 
@@ -112,6 +117,7 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void write(GroupWrite write);
   // group_append_driver.cpp
   void append(const std::string& group, std::vector<GroupRecord> records, Done done);
+  void count_rebalance(const std::string& group, const GroupRecord& record);
   void after_appends(Done done);
   void flush();
   void on_replicated(Offset end, protocol::ErrorCode error);
@@ -128,6 +134,7 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   IoThread& thread_;
   const config::GroupSettings& settings_;
   const controller::ImageSource& images_;
+  metrics::GroupMetrics& metrics_;
   BlockingPool* loaders_ = nullptr;
   std::unique_ptr<GroupShard> shard_;  // never null
   State state_ = State::loading;

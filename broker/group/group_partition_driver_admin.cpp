@@ -1,5 +1,6 @@
 // GroupPartitionDriver: requests about offsets, and of administrators.
 
+#include <chrono>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -12,11 +13,18 @@ using protocol::ErrorCode;
 
 void GroupPartitionDriver::commit(const protocol::OffsetCommitRequest& request, std::int16_t version,
                                   Answer<protocol::OffsetCommitResponse> answer) {
+  const auto began = std::chrono::steady_clock::now();
   auto decision = shard_->commit(request, version, now());
   wait_for_deadline();
   if (decision.records.empty()) return answer(std::move(decision.response));
+  const auto offsets = decision.records.size();
   append(request.group_id, std::move(decision.records),
-         [answer = std::move(answer), response = std::move(decision.response)](ErrorCode error) mutable {
+         [this, began, offsets, answer = std::move(answer),
+          response = std::move(decision.response)](ErrorCode error) mutable {
+           if (error == ErrorCode::none) {
+             metrics_.offset_commits_total.add(offsets);
+             metrics_.offset_commit_latency.observe(std::chrono::steady_clock::now() - began);
+           }
            for (auto& topic : response.topics) {
              for (auto& partition : topic.partitions) {
                if (partition.error_code == ErrorCode::none) partition.error_code = error;
@@ -77,6 +85,7 @@ void GroupPartitionDriver::forget_expired() {
     records += gone.records.size();
     write(std::move(gone));
   }
+  metrics_.expired_offsets_total.add(records);
   if (records > 0) spdlog::info("partition={} expired_records={}", partition_->name().to_string(), records);
 }
 

@@ -87,7 +87,7 @@ class GroupShard {
   Effects tick(Now now);
 
   std::size_t group_count() const noexcept { return groups_.size(); }
-  metrics::GroupCensus census() const;  ///< looks at every group: group_census_driver.cpp
+  metrics::GroupCensus census() const;  ///< looks at every group
   /// Null when there is none.
   const CoordinatedGroup* find(std::string_view group) const;
   /// For tests. Null when there is none.

@@ -42,6 +42,18 @@ std::vector<protocol::ListGroupsResponse::ListedGroup> GroupShard::list(
   return listed;
 }
 
+metrics::GroupCensus GroupShard::census() const {
+  metrics::GroupCensus census;
+  for (const auto& [id, group] : groups_) {
+    const std::string type{group.consumer ? kConsumer : kClassic};
+    ++census.groups[{type, std::string{group.state_name()}}];
+    if (group.consumer) census.members[type] += group.consumer->members().size();
+    if (group.classic) census.members[type] += group.classic->members().size();
+    census.offsets += group.offsets.count();
+  }
+  return census;
+}
+
 GroupShard::Described GroupShard::describe(const std::string& id) const {
   const auto* group = find(id);
   Described described;

@@ -39,7 +39,7 @@ struct Coordinator {
   }
 
   std::shared_ptr<GroupPartitionDriver> start_driver() {
-    auto driver = std::make_shared<GroupPartitionDriver>(log.partition, thread, settings, images);
+    auto driver = std::make_shared<GroupPartitionDriver>(log.partition, thread, settings, images, metrics);
     driver->start(loaders);
     return driver;
   }
@@ -65,6 +65,7 @@ struct Coordinator {
   PartitionHarness log;
   config::GroupSettings settings;
   Images images;
+  metrics::GroupMetrics metrics;
   BlockingPool loaders{1, "test-loader"};
   IoThread thread{0};
 };
@@ -98,15 +99,22 @@ TEST_CASE("a coordinator that starts over a log knows what was committed", "[gro
     it.thread.post([&, i] { first->commit(commit_of(i), 8, [&](const auto&) { ++answered; }); });
   }
   REQUIRE(eventually([&] { return answered == 3; }));
+  CHECK(it.metrics.offset_commits_total.value() == 3);
+  CHECK(it.metrics.offset_commit_latency.snapshot().count() == 3);
+  CHECK(it.metrics.loaded_records_total.value() == 0);
   const auto second = it.start_driver();
   CHECK(eventually([&] { return it.availability(second) == ErrorCode::none; }));
   CHECK(it.fetched(second) == Offset{3});
+  CHECK(it.metrics.loaded_records_total.value() == 3);
+  CHECK(it.metrics.load_latency.snapshot().count() == 1);
+  CHECK(it.on_thread([&] { return second->shard().census().offsets; }) == 1);
 }
 
 TEST_CASE("until the log is loaded, and after the end, there is no coordinator", "[group]") {
   Coordinator it{config::Durability::os};
   REQUIRE(it.log.append(1).has_value());
-  const auto driver = std::make_shared<GroupPartitionDriver>(it.log.partition, it.thread, it.settings, it.images);
+  const auto driver =
+      std::make_shared<GroupPartitionDriver>(it.log.partition, it.thread, it.settings, it.images, it.metrics);
   CHECK(it.availability(driver) == ErrorCode::coordinator_load_in_progress);
   driver->start(it.loaders);
   CHECK(eventually([&] { return it.availability(driver) == ErrorCode::none; }));
