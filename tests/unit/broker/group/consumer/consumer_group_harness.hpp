@@ -12,8 +12,8 @@
 namespace sluice::test {
 
 /// One ConsumerGroup with what surrounds it: topics, a clock, the log of its records, and members that do as clients
-/// do. After every step it checks that the log, compacted or not, tells what the group is, and that no partition has two
-/// owners.
+/// do. After every step it checks that the log, compacted or not, tells what the group is, and that no partition has
+/// two owners.
 class ConsumerGroupHarness {
  public:
   using Request = protocol::ConsumerGroupHeartbeatRequest;
@@ -57,7 +57,7 @@ class ConsumerGroupHarness {
 
   // Looks.
   const broker::group::ConsumerMember& member(const std::string& id) const { return group->members().at(id); }
-  Client& client(const std::string& id) { return clients_.at(id); }
+  const Client& client(const std::string& id) const { return clients_.at(id); }
   /// What a client owns of a topic.
   Partitions owned(const std::string& id, const std::string& topic) const;
   Partitions assigned(const std::string& id, const std::string& topic) const;
