@@ -21,15 +21,14 @@ constexpr std::int8_t kTopic = 2;
 constexpr std::int8_t kBroker = 4;
 constexpr std::int8_t kGroup = 32;
 
-void set(client::WireConnection& connection, const std::string& group, const std::string& name,
-         const std::string& value) {
+void set(client::WireConnection& connection, std::string group, std::string name, std::string value) {
   protocol::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
   resource.resource_type = kGroup;
-  resource.resource_name = group;
+  resource.resource_name = std::move(group);
   auto& config = resource.configs.emplace_back();
-  config.name = name;
-  config.value.emplace(value);
+  config.name = std::move(name);
+  config.value.emplace(std::move(value));
   const auto answer = ask<protocol::IncrementalAlterConfigs>(connection, request);
   REQUIRE(number(answer.responses.at(0).error_code) == 0);
 }
@@ -46,10 +45,10 @@ std::vector<std::string> names_of(const protocol::ListConfigResourcesResponse& a
 /// The answer to a member that joins, once the group's coordinator is at work.
 protocol::ConsumerGroupHeartbeatResponse join(client::WireConnection& connection, const std::string& group) {
   protocol::FindCoordinatorRequest find;
-  find.coordinator_keys = {group};
+  find.coordinator_keys.push_back(group);
   protocol::ConsumerGroupHeartbeatRequest request;
   request.group_id = group;
-  request.member_id = "m";
+  request.member_id = std::string{"m"};
   request.rebalance_timeout_ms = 60'000;
   request.subscribed_topic_names.emplace().push_back("t");
   request.topic_partitions.emplace();
