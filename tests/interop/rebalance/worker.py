@@ -5,7 +5,7 @@ consumer for the protocol of KIP-848), instance (group.instance.id or null), ses
 leave and exit with status 0. It processes a record by writing a line about it, commits after each batch and when
 partitions are taken from it, and writes one JSON object per line. `t` is CLOCK_MONOTONIC in milliseconds.
 
-    {"t", "e": "version", "version"}
+    {"t", "e": "version", "version"}                                 the first one; SIGTERM is taken from then on
     {"t", "e": "assigned", "partitions": added ones, "generation": generation or member epoch, or null}
     {"t", "e": "revoked" or "lost", "partitions": removed ones}
     {"t", "e": "record", "p": partition, "o": offset, "v": number in the value}
@@ -43,6 +43,7 @@ class Worker:
         self.process = subprocess.Popen(
             [*command, json.dumps(config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log
         )
+        self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -56,9 +57,12 @@ class Worker:
                 self._log.write(b"not an event: " + line)
                 continue
             self._on_event(event)
+            self._ready.set()
+        self._ready.set()  # it has ended
 
     def leave(self):
         """SIGTERM, and it must leave by itself. Returns a complaint, or None."""
+        self._ready.wait(EXIT_SECONDS)
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(EXIT_SECONDS)

@@ -180,10 +180,10 @@ func runWorker(argument string) {
 	if err := json.Unmarshal([]byte(argument), &w.config); err != nil {
 		panic(err)
 	}
-	about, _ := program{}.about(request{})
-	writeEvent("version", fields{"version": "franz-go " + about["version"].(string)})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	about, _ := program{}.about(request{})
+	writeEvent("version", fields{"version": "franz-go " + about["version"].(string)})
 	client, err := kgo.NewClient(append(w.config.options(),
 		kgo.OnPartitionsAssigned(w.assigned), kgo.OnPartitionsRevoked(w.revoked), kgo.OnPartitionsLost(w.lost))...)
 	if err != nil {

@@ -159,8 +159,8 @@ public final class Worker implements ConsumerRebalanceListener {
     }
 
     private void run() throws IOException {
-        write("version", JSON.createObjectNode().put("version", "kafka-clients " + version()));
         Runtime.getRuntime().addShutdownHook(new Thread(this::leave));
+        write("version", JSON.createObjectNode().put("version", "kafka-clients " + version()));
         consumer.subscribe(List.of(topic), this);
         while (!ended) {
             try {

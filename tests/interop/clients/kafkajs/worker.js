@@ -87,8 +87,6 @@ async function leave() {
 }
 
 async function main() {
-  const { version } = require('kafkajs/package.json')
-  write('version', { version: `kafkajs ${version}` })
   const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
   consumer.on(REBALANCING, () => giveUp('revoked'))
   consumer.on(GROUP_JOIN, ({ payload }) => {
@@ -103,6 +101,7 @@ async function main() {
     if (!payload.restart && !leaving) run() // as its documentation asks of applications
   })
   process.on('SIGTERM', leave)
+  write('version', { version: `kafkajs ${require('kafkajs/package.json').version}` })
   await run()
 }
 

@@ -55,7 +55,6 @@ class Worker(ConsumerRebalanceListener):
             fetch_max_wait_ms=100,
             partition_assignment_strategy=(ASSIGNORS[config["strategy"]],),
         )
-        self.events.write("version", version=f"aiokafka {aiokafka.__version__}")
 
     async def on_partitions_assigned(self, assigned):
         added = [place.partition for place in assigned]
@@ -99,6 +98,7 @@ class Worker(ConsumerRebalanceListener):
 
     async def run(self):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.ended.set)
+        self.events.write("version", version=f"aiokafka {aiokafka.__version__}")
         self.consumer.subscribe([self.topic], listener=self)
         await self.consumer.start()
         while not self.ended.is_set():

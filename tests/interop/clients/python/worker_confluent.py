@@ -48,8 +48,6 @@ class Worker:
             settings["heartbeat.interval.ms"] = config["heartbeat_ms"]
             settings["partition.assignment.strategy"] = config["strategy"]
         self.consumer = Consumer(settings)
-        self.events.write("version", version=f"librdkafka {confluent_kafka.libversion()[0]}")
-        self.consumer.subscribe([self.topic], on_assign=self.assigned, on_revoke=self.revoked, on_lost=self.lost)
 
     def assigned(self, consumer, partitions):
         added = [place.partition for place in partitions]
@@ -109,6 +107,8 @@ class Worker:
 
     def run(self):
         ended = until_terminated()
+        self.consumer.subscribe([self.topic], on_assign=self.assigned, on_revoke=self.revoked, on_lost=self.lost)
+        self.events.write("version", version=f"librdkafka {confluent_kafka.libversion()[0]}")
         while not ended.is_set():
             self.process(time.monotonic() + BATCH_SECONDS)
             self.commit()

@@ -46,7 +46,6 @@ class Worker(ConsumerRebalanceListener):
             fetch_max_wait_ms=100,
             partition_assignment_strategy=(ASSIGNORS[config["strategy"]],),
         )
-        self.events.write("version", version=f"kafka-python {kafka.__version__}")
         self.consumer.subscribe([self.topic], listener=self)
 
     def on_partitions_assigned(self, assigned):
@@ -85,6 +84,7 @@ class Worker(ConsumerRebalanceListener):
 
     def run(self):
         ended = until_terminated()
+        self.events.write("version", version=f"kafka-python {kafka.__version__}")
         while not ended.is_set():
             for records in self.consumer.poll(timeout_ms=BATCH_MS, max_records=100).values():
                 for record in records:

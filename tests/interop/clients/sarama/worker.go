@@ -100,10 +100,10 @@ func runWorker(argument string) {
 	if err := json.Unmarshal([]byte(argument), &w.config); err != nil {
 		panic(err)
 	}
-	about, _ := program{}.about(request{})
-	writeEvent("version", fields{"version": "sarama " + about["version"].(string)})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	about, _ := program{}.about(request{})
+	writeEvent("version", fields{"version": "sarama " + about["version"].(string)})
 	group, err := sarama.NewConsumerGroup([]string{w.config.Bootstrap}, w.config.Group, w.config.settings())
 	if err != nil {
 		panic(err)
