@@ -14,7 +14,7 @@ namespace {
 struct Tally {
   std::mutex mutex;
   std::condition_variable changed;
-  metrics::GroupCensus census;
+  GroupCensus census;
   std::size_t missing = 0;
 };
 
@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kPatience{500};
 
 }  // namespace
 
-metrics::GroupCensus GroupCoordinatorDriver::census() const {
+GroupCensus GroupCoordinatorDriver::census() const {
   const auto all = drivers();
   const auto tally = std::make_shared<Tally>();
   tally->missing = static_cast<std::size_t>(
@@ -30,7 +30,7 @@ metrics::GroupCensus GroupCoordinatorDriver::census() const {
   for (const auto& driver : *all) {
     if (!driver) continue;
     driver->thread().post([driver, tally] {
-      metrics::GroupCensus counted;
+      GroupCensus counted;
       if (driver->availability() == protocol::ErrorCode::none) counted = driver->shard().census();
       const std::lock_guard lock{tally->mutex};
       tally->census.add(counted);

@@ -73,7 +73,7 @@ class GroupCoordinatorDriver {
 
   /// Counts the groups of all partitions; waits for their threads, but no longer than half a second for all. Not on one
   /// of them. group_census_driver.cpp
-  metrics::GroupCensus census() const;
+  GroupCensus census() const;
 
  private:
   using Driver = std::shared_ptr<GroupPartitionDriver>;

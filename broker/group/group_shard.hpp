@@ -11,7 +11,7 @@
 
 #include "broker/controller/metadata_image.hpp"
 #include "broker/group/coordinated_group.hpp"
-#include "broker/metrics/group_metrics.hpp"
+#include "broker/group/group_census.hpp"
 #include "protocol/messages/delete_groups.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/offset_commit.hpp"
@@ -87,7 +87,7 @@ class GroupShard {
   Effects tick(Now now);
 
   std::size_t group_count() const noexcept { return groups_.size(); }
-  metrics::GroupCensus census() const;  ///< looks at every group
+  GroupCensus census() const;  ///< looks at every group
   /// Null when there is none.
   const CoordinatedGroup* find(std::string_view group) const;
   /// For tests. Null when there is none.

@@ -42,8 +42,8 @@ std::vector<protocol::ListGroupsResponse::ListedGroup> GroupShard::list(
   return listed;
 }
 
-metrics::GroupCensus GroupShard::census() const {
-  metrics::GroupCensus census;
+GroupCensus GroupShard::census() const {
+  GroupCensus census;
   for (const auto& [id, group] : groups_) {
     const std::string type{group.consumer ? kConsumer : kClassic};
     ++census.groups[{type, std::string{group.state_name()}}];

@@ -9,13 +9,7 @@ double number(std::uint64_t count) { return static_cast<double>(count); }
 
 }  // namespace
 
-void GroupCensus::add(const GroupCensus& more) {
-  for (const auto& [kind, count] : more.groups) groups[kind] += count;
-  for (const auto& [type, count] : more.members) members[type] += count;
-  offsets += more.offsets;
-}
-
-void GroupMetrics::count_with(std::function<GroupCensus()> source) {
+void GroupMetrics::count_with(std::function<group::GroupCensus()> source) {
   const std::lock_guard lock{mutex_};
   census_ = std::move(source);
 }

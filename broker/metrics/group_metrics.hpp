@@ -2,26 +2,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <prometheus/metric_family.h>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include "broker/group/group_census.hpp"
 #include "broker/metrics/counter.hpp"
 #include "broker/metrics/histogram.hpp"
 
 namespace sluice::broker::metrics {
-
-/// The groups that this broker coordinates, counted.
-struct GroupCensus {
-  std::map<std::pair<std::string, std::string>, std::uint64_t> groups;  ///< by type and state, as clients are told
-  std::map<std::string, std::uint64_t> members;                         ///< by type of their group
-  std::uint64_t offsets = 0;                                            ///< committed, and not expired or deleted
-
-  void add(const GroupCensus& more);
-};
 
 /// What is counted for groups. Part of BrokerMetrics, whose rules hold.
 struct GroupMetrics {
@@ -35,7 +24,7 @@ struct GroupMetrics {
 
   /// `source` is called on the scraping thread. Pass an empty function before what it reads goes away: this waits for a
   /// scrape in progress.
-  void count_with(std::function<GroupCensus()> source);
+  void count_with(std::function<group::GroupCensus()> source);
 
   void collect(std::vector<prometheus::MetricFamily>& families) const;
 
@@ -43,7 +32,7 @@ struct GroupMetrics {
   void collect_census(std::vector<prometheus::MetricFamily>& families) const;
 
   mutable std::mutex mutex_;
-  std::function<GroupCensus()> census_;
+  std::function<group::GroupCensus()> census_;
 };
 
 }  // namespace sluice::broker::metrics

@@ -124,7 +124,7 @@ TEST_CASE("groups are counted at a scrape, and not once nobody can count them", 
   auto& groups = scraped.metrics->groups;
   CHECK(scraped.samples().count("sluice_group_offsets") == 0);
   groups.count_with([] {
-    GroupCensus census{.groups = {{{"classic", "Stable"}, 2}}, .members = {{"classic", 6}}, .offsets = 10};
+    group::GroupCensus census{.groups = {{{"classic", "Stable"}, 2}}, .members = {{"classic", 6}}, .offsets = 10};
     census.add({.groups = {{{"classic", "Stable"}, 1}, {{"consumer", "Empty"}, 4}}, .members = {}, .offsets = 5});
     return census;
   });
