@@ -42,12 +42,13 @@ ConsumerGroup& GroupShard::consumer_of(CoordinatedGroup& group, const std::strin
   return *group.consumer;
 }
 
-/// After every step of a group: notes when it is due next, or forgets it.
-void GroupShard::settle(const std::string& id) {
+/// After every step of a group: notes when it is due next, or forgets it; but not while records of the step are on
+/// their way to the driver, who is about to tell that it appends them: they are to be replayed into this very group.
+void GroupShard::settle(const std::string& id, bool is_writing) {
   const auto found = groups_.find(id);
   if (found == groups_.end()) return;
   auto& group = found->second;
-  if (group.classic && group.classic->is_deserted() && !group.classic->stored() && group.appends == 0) {
+  if (!is_writing && group.classic && group.classic->is_deserted() && !group.classic->stored() && group.appends == 0) {
     group.classic.reset();
   }
   const auto due = group.next_deadline();
@@ -56,7 +57,7 @@ void GroupShard::settle(const std::string& id) {
     if (due) due_.emplace(*due, id);
     group.due = due;
   }
-  if (!group.is_gone()) return;
+  if (is_writing || !group.is_gone()) return;
   if (group.due) due_.erase({*group.due, id});
   groups_.erase(found);
 }
@@ -162,10 +163,11 @@ Effects GroupShard::tick(Now now) {
   for (const auto& id : ids) {
     auto& group = groups_.at(id);
     auto effects = group.tick(now);
-    const bool have_left = group.consumer && !effects.writes.empty();
+    const bool is_writing = !effects.writes.empty();
+    const bool have_left = group.consumer && is_writing;
     out.add(std::move(effects));
     if (have_left) out.add(downgrade_if_due(id, now));
-    settle(id);
+    settle(id, is_writing);
   }
   return out;
 }

@@ -100,7 +100,7 @@ class GroupShard {
   CoordinatedGroup& find_or_make(std::string_view group);
   ClassicGroup& classic_of(CoordinatedGroup& group, const std::string& id);
   ConsumerGroup& consumer_of(CoordinatedGroup& group, const std::string& id);
-  void settle(const std::string& group);
+  void settle(const std::string& group, bool is_writing = false);
   void end_consumer_group(const std::string& group);
 
   void load_into(CoordinatedGroup& group, const OffsetRecord& record);

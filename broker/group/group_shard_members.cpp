@@ -87,7 +87,7 @@ Decision<protocol::LeaveGroupResponse> GroupShard::leave(const protocol::LeaveGr
   auto* group = find(request.group_id);
   if (group != nullptr && group->classic) {
     auto decision = group->classic->leave(request, now);
-    settle(request.group_id);
+    settle(request.group_id, !decision.effects.writes.empty());
     return decision;
   }
   if (group != nullptr && group->consumer) {
