@@ -23,8 +23,10 @@ import glob
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -96,27 +98,28 @@ def start(options, name):
 
 
 def measure(options, name):
-    """By case, the figures of each run."""
+    """By case, the figures of each run; those are told as they come, too."""
     found = {}
     for case in cases(options):
         workload = case[0]
         warmups = int(name == "kafka" and workload != "load")  # its compiler takes its time; a restart is always cold
         found[case] = []
         server = directory = None
-        for run in range(options.runs + warmups):
-            if server is None:
-                server, directory = start(options, name)
-            try:
+        try:
+            for run in range(options.runs + warmups):
+                if server is None:
+                    server, directory = start(options, name)
                 figures = WORKLOADS[workload](options, server, case[1])
+                print(f"{name} {' '.join(case).strip()} {json.dumps(figures)}", file=sys.stderr, flush=True)
                 found[case] += [figures] * (run >= warmups)
-            except subprocess.CalledProcessError:
-                print(f"{name}: {' '.join(case).strip()} has failed", flush=True)
-                break
-            if workload == "load":
+                if workload == "load":
+                    end(server, directory)
+                    server = None
+        except subprocess.CalledProcessError:
+            print(f"{name} {' '.join(case).strip()} has failed", file=sys.stderr, flush=True)
+        finally:
+            if server:
                 end(server, directory)
-                server = None
-        if server:
-            end(server, directory)
     return found
 
 
@@ -164,6 +167,7 @@ def main():
     parser.add_argument("--only-kafka", action="store_true")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended on the way out
     names = [] if options.only_kafka else ["sluice"] + ["sluice, os"] * options.os
     names += ["kafka"] * bool(options.kafka_home)
     show(options, {name: measure(options, name) for name in names})
