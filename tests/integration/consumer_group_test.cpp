@@ -60,7 +60,12 @@ class Consumer {
     CHECK(answered);
     if (answer.error_code != ErrorCode::none) return number(answer.error_code);
     epoch_ = answer.member_epoch;
-    if (answer.assignment) owned_ = answer.assignment->topic_partitions;
+    if (answer.assignment) {
+      owned_.emplace();
+      for (const auto& topic : answer.assignment->topic_partitions) {
+        owned_->push_back({.topic_id = topic.topic_id, .partitions = topic.partitions});
+      }
+    }
     return 0;
   }
   void leave() {
@@ -90,7 +95,7 @@ class Consumer {
   client::WireConnection connection_;
   std::string id_;
   std::int32_t epoch_ = 0;
-  std::optional<std::vector<HeartbeatResponse::TopicPartitions>> owned_{};
+  std::optional<std::vector<HeartbeatRequest::TopicPartitions>> owned_{};
 };
 
 void find_coordinator(client::WireConnection& connection) {
