@@ -82,7 +82,9 @@ public final class Worker implements ConsumerRebalanceListener {
     private void write(String kind, ObjectNode fields) {
         fields.put("t", System.nanoTime() / 1e6).put("e", kind); // CLOCK_MONOTONIC on Linux
         out.println(fields);
-        out.flush();
+        if (out.checkError()) { // flushes; who started this process is gone
+            Runtime.getRuntime().halt(1);
+        }
     }
 
     private void write(String kind, Collection<TopicPartition> partitions, Integer generation) {
