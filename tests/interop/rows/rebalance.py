@@ -113,14 +113,17 @@ ROWS = {
     "sarama": [
         Variant("range", Kind(sarama, "range")),
         Variant("cooperative-sticky", Kind(sarama, "cooperative-sticky")),
+        Variant("static", Kind(sarama, "range", static=True), script=STATIC),
     ],
     "kafka-python": [
         Variant("range", Kind(kafka_python, "range")),
         Variant("cooperative-sticky", Kind(kafka_python, "cooperative-sticky")),
+        Variant("static", Kind(kafka_python, "range", static=True), script=STATIC),
     ],
     "aiokafka": [
         Variant("range", Kind(aiokafka, "range")),
         Variant("sticky", Kind(aiokafka, "sticky")),
+        Variant("static", Kind(aiokafka, "range", static=True), script=STATIC),
     ],
     "kafkajs": [Variant("round robin", Kind(kafkajs, "roundrobin"))],
     "mixed": [
