@@ -90,7 +90,8 @@ Effects GroupShard::on_stored(GroupWrite write, ErrorCode error, Now now) {
 void GroupShard::replay(const GroupRecord& record) {
   if (const auto* offset = std::get_if<OffsetRecord>(&record)) {
     find_or_make(offset->key.group).offsets.replay(*offset);
-    return settle(offset->key.group);
+    if (!offset->value) settle(offset->key.group);  // nothing becomes due, or is gone, for an offset that is kept
+    return;
   }
   const auto* metadata = std::get_if<GroupMetadataRecord>(&record);
   if (metadata == nullptr) return;

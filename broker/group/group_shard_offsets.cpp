@@ -61,6 +61,8 @@ Decision<OffsetCommitResponse> GroupShard::commit(const OffsetCommitRequest& req
     auto& answers = decision.response.topics.emplace_back();
     answers.name = topic.name;
     answers.topic_id = topic.topic_id;
+    answers.partitions.reserve(topic.partitions.size());
+    if (error == ErrorCode::none) decision.records.reserve(decision.records.size() + topic.partitions.size());
     for (const auto& partition : topic.partitions) {
       auto& answer = answers.partitions.emplace_back();
       answer.partition_index = partition.partition_index;
