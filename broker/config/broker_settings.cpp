@@ -305,9 +305,11 @@ void read_consumer_groups(GroupSettings& groups, const Reader& reader) {
   groups.consumer_heartbeat_interval = reader.duration(kHeartbeat);
   groups.consumer_heartbeat_interval_min = reader.duration(kHeartbeatMin);
   groups.consumer_heartbeat_interval_max = reader.duration(kHeartbeatMax);
+  const auto complaints_before = reader.complaints();
   check_bounds(reader, kSession, kSessionMin, kSessionMax);
   check_bounds(reader, kHeartbeat, kHeartbeatMin, kHeartbeatMax);
-  if (groups.consumer_heartbeat_interval >= groups.consumer_session_timeout) {
+  const bool within_bounds = reader.complaints() == complaints_before;
+  if (within_bounds && groups.consumer_heartbeat_interval >= groups.consumer_session_timeout) {
     reader.complain(kHeartbeat, fmt::format("must be less than {} = {}", kSession, reader.integer(kSession)));
   }
   groups.consumer_size_max = reader.small("group.consumer.max.size");

@@ -79,6 +79,7 @@ TEST_CASE("defaults of consumer groups lie within their bounds") {
   CHECK(only_error(load_sets({"group.consumer.session.timeout.ms=30000"})) ==
         "--set: group.consumer.session.timeout.ms = 30000: must be between group.consumer.min.session.timeout.ms = "
         "45000 and group.consumer.max.session.timeout.ms = 60000");
+  CHECK(load_sets({"group.consumer.session.timeout.ms=1000"}).errors.size() == 1);
   CHECK(only_error(load_sets({"group.consumer.min.session.timeout.ms=70000"})) ==
         "default: group.consumer.max.session.timeout.ms = 60000: must be at least "
         "group.consumer.min.session.timeout.ms = 70000");
