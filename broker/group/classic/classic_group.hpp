@@ -153,8 +153,8 @@ class ClassicGroup {
   std::size_t joined_ = 0;   // of members_, those whose JoinGroup waits
   std::size_t synced_ = 0;   // of members_, those with has_synced
   ProtocolSupport support_;  // by members_
-  std::optional<Instant>
-      silence_deadline_;  // no id of pending_ and no session of members_ that do not wait ends before
+  // No id of pending_ and no session of members_ that do not wait ends before.
+  std::optional<Instant> silence_deadline_;
   std::map<std::string, std::string> static_ids_;  // instance id -> member id
   std::map<std::string, Instant> pending_;         // ids given out with member_id_required, until when
 
