@@ -54,6 +54,11 @@ Effects ConsumerGroup::join(const JoinCall& call, const controller::MetadataImag
   if (request.member_id.empty() && !request.group_instance_id && call.version >= kFirstWithKnownMemberId) {
     return refused_join(call, ErrorCode::member_id_required, member_id);
   }
+  if (!request.member_id.empty() && find_member(member_id) == nullptr && !subscription->owned_partitions.empty()) {
+    // It was put out of the group and still holds what it had: others may have read on from there meanwhile. An id
+    // that it was just given comes without partitions.
+    return refused_join(call, ErrorCode::unknown_member_id, request.member_id);
+  }
 
   Step step{.image = image, .now = now};
   const auto* holder = find_static_member(request.group_instance_id);
