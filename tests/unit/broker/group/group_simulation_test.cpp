@@ -45,6 +45,10 @@ TEST_CASE("groups of the consumer protocol keep their promises, whatever happens
   run_all(Kind::consumer);
 }
 
+TEST_CASE("groups of the classic and the consumer protocol at once keep their promises", "[group][simulation]") {
+  run_all(Kind::mixed);
+}
+
 TEST_CASE("one seed is one simulated run, line by line", "[group][simulation]") {
   for (const auto kind : {Kind::classic, Kind::consumer}) {
     const auto once = run(kind, 7);

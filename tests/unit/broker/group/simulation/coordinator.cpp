@@ -78,7 +78,10 @@ void Coordinator::join(const protocol::JoinGroupRequest& request, std::int16_t v
                        const Answer<protocol::JoinGroupResponse>& answer) {
   if (refuses(answer)) return;
   const auto subscription = decode_subscription(request.protocols.front().metadata);
-  witnesses_.told.on_heard(request.member_id, set_of(subscription.owned_partitions));
+  // What somebody claims who was put out of the group meanwhile does not count.
+  const auto* group = shard_->find_consumer(kGroup);
+  const bool is_member = group == nullptr || group->members().contains(request.member_id);
+  witnesses_.told.on_heard(request.member_id, is_member ? set_of(subscription.owned_partitions) : TopicPartitionSet{});
   const Ticket ticket{next_ticket_++};
   joins_.emplace(ticket, WaitingJoin{request.member_id, answer});
   perform(shard_->join({.request = request,

@@ -76,7 +76,9 @@ void Coordinator::log(const GroupRecord& record) {
       broker::group::decode(encoded.key, encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt);
   world_.promise(decoded.record == record, "a record is read back differently from how it was written");
   if (const auto* offset = std::get_if<OffsetRecord>(&record)) witnesses_.ledger.on_logged(*offset);
+  const bool was_consumer = stored_->find_consumer(kGroup) != nullptr;
   stored_->load(*decoded.record);
+  if (was_consumer != (stored_->find_consumer(kGroup) != nullptr)) witnesses_.generations.start_over();
   log_.push_back(record);
 }
 

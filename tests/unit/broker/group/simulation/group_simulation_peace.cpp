@@ -118,10 +118,10 @@ void GroupSimulation::find_together() {
   world_.note("together");
 }
 
-/// A static member that gives partitions up (KIP-429) and starts anew before it has joined once more comes back into a
-/// stable generation, where nobody gets them: in Kafka too it takes another rebalance.
+/// A static member that gives partitions up (KIP-429), or changes its subscription, and starts anew before it has
+/// joined once more, comes back into a stable generation as if nothing had happened: in Kafka too it takes another
+/// rebalance.
 void GroupSimulation::nudge() {
-  if (kind_ != Kind::classic || handover_ != Handover::cooperative) return;
   for (const auto& client : clients_) client->join_again();
 }
 

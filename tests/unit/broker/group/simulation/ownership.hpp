@@ -18,6 +18,8 @@ class GenerationOwners {
  public:
   explicit GenerationOwners(World& world) : world_(world) {}
 
+  /// The group has become one of the other protocol, which may count from the beginning.
+  void start_over() { owners_.clear(); }
   void on_given(std::int32_t generation, const std::string& owner, const TopicPartitionSet& partitions);
   std::size_t given() const noexcept { return given_; }
 
