@@ -146,7 +146,7 @@ Effects ConsumerGroup::sync(const protocol::SyncGroupRequest& request, Ticket ti
   if (answer.response.error_code != ErrorCode::none) return out;
   auto& member = members_.at(request.member_id);
   member.sync_deadline.reset();
-  keep_alive(member, session_timeout_of(member), now);
+  schedule(member);
   const auto& supported = member.classic->supported_protocols;
   out.wait_for_appends = true;
   answer.response.protocol_type = request.protocol_type;
@@ -160,6 +160,7 @@ ErrorCode ConsumerGroup::check_sync(const protocol::SyncGroupRequest& request, N
   auto error = check_classic_sender(request.member_id, request.group_instance_id, request.generation_id);
   if (error != ErrorCode::none) return error;
   auto& member = members_.at(request.member_id);
+  keep_alive(member, session_timeout_of(member), now);
   if (request.protocol_type.value_or(std::string{kProtocolType}) != kProtocolType ||
       request.protocol_name.value_or(protocol_name(member)) != protocol_name(member)) {
     return ErrorCode::inconsistent_group_protocol;  // KIP-559
