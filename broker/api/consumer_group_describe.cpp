@@ -5,6 +5,7 @@
 #include "broker/api/answer_with.hpp"
 #include "broker/api/handler.hpp"
 #include "broker/api/topic_description.hpp"
+#include "broker/api/without_repeats.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
 #include "broker/services.hpp"
 
@@ -20,7 +21,7 @@ template <>
 void handle<protocol::ConsumerGroupDescribe>(ConsumerGroupDescribeRequest& request, RequestContext& context,
                                              Respond<ConsumerGroupDescribeResponse> respond) {
   const auto operations = request.include_authorized_operations ? kGroupOperations : kOperationsNotAsked;
-  context.services.groups.describe_consumers(std::move(request.group_ids),
+  context.services.groups.describe_consumers(without_repeats(request.group_ids),
                                              [operations, answer = answer_with(std::move(respond))](auto described) {
                                                ConsumerGroupDescribeResponse response;
                                                response.groups = std::move(described);

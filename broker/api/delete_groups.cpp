@@ -4,6 +4,7 @@
 
 #include "broker/api/answer_with.hpp"
 #include "broker/api/handler.hpp"
+#include "broker/api/without_repeats.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
 #include "broker/services.hpp"
 
@@ -16,7 +17,7 @@ using protocol::DeleteGroupsResponse;
 template <>
 void handle<protocol::DeleteGroups>(DeleteGroupsRequest& request, RequestContext& context,
                                     Respond<DeleteGroupsResponse> respond) {
-  context.services.groups.delete_groups(std::move(request.groups_names),
+  context.services.groups.delete_groups(without_repeats(request.groups_names),
                                         [answer = answer_with(std::move(respond))](auto deleted) {
                                           DeleteGroupsResponse response;
                                           response.results = std::move(deleted);

@@ -5,6 +5,7 @@
 #include "broker/api/answer_with.hpp"
 #include "broker/api/handler.hpp"
 #include "broker/api/topic_description.hpp"
+#include "broker/api/without_repeats.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
 #include "broker/services.hpp"
 
@@ -25,7 +26,7 @@ void handle<protocol::DescribeGroups>(DescribeGroupsRequest& request, RequestCon
                                       Respond<DescribeGroupsResponse> respond) {
   const auto version = context.api_version;
   const auto operations = request.include_authorized_operations ? kGroupOperations : kOperationsNotAsked;
-  context.services.groups.describe(std::move(request.groups),
+  context.services.groups.describe(without_repeats(request.groups),
                                    [version, operations, answer = answer_with(std::move(respond))](auto described) {
                                      DescribeGroupsResponse response;
                                      response.groups = std::move(described);

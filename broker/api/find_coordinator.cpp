@@ -1,6 +1,7 @@
 #include "protocol/messages/find_coordinator.hpp"
 
 #include <memory>
+#include <spdlog/spdlog.h>
 
 #include "broker/api/handler.hpp"
 #include "broker/controller/controller.hpp"
@@ -80,7 +81,10 @@ void handle<protocol::FindCoordinator>(FindCoordinatorRequest& request, RequestC
     return respond(find_all(request, *image, context));
   }
   auto shared = std::make_shared<Respond<FindCoordinatorResponse>>(std::move(respond));
-  context.services.groups.ensure_topic([shared, request = std::move(request)](ErrorCode) {
+  context.services.groups.ensure_topic([shared, request = std::move(request)](ErrorCode error) {
+    if (error != ErrorCode::none) {
+      spdlog::warn("topic={} can't be created: {}", group::kOffsetsTopic, protocol::message(error));
+    }
     const auto& context = shared->context();
     (*shared)(find_all(request, *context.services.images.image(), context));
   });

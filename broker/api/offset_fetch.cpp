@@ -1,7 +1,11 @@
 #include "protocol/messages/offset_fetch.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -95,52 +99,106 @@ std::vector<FetchedTopic> take_out_unknown(Group& group, const MetadataImage& im
   return unknown;
 }
 
-/// Gives topics fetched by name their ids; those that exist no more are left out, having none.
-void add_ids(FetchedGroup& group, const MetadataImage& image) {
-  std::erase_if(group.topics, [&](auto& topic) {
+/// Of topics asked for by name: so that offsets of a topic of the same name that is no more are not found.
+void add_ids(Group& group, const MetadataImage& image) {
+  if (!group.topics) return;
+  for (auto& topic : *group.topics) {
     const auto* found = image.find_topic(topic.name);
-    if (found == nullptr) return true;
-    topic.topic_id = found->id;
-    return false;
+    if (found != nullptr) topic.topic_id = found->id;
+  }
+}
+
+/// Leaves offsets out that were committed for a topic of the same name that is no more, and gives the others the id of
+/// theirs. Topics that exist no more have none, and stay only where the client goes by names.
+void settle_ids(FetchedGroup& group, const MetadataImage& image, bool by_topic_id) {
+  std::vector<FetchedTopic> topics;
+  for (auto& topic : group.topics) {
+    const auto* found = image.find_topic(topic.name);
+    if (found == nullptr && by_topic_id) continue;
+    if (found != nullptr && !topic.topic_id.is_zero() && topic.topic_id != found->id) continue;
+    if (found != nullptr) topic.topic_id = found->id;
+    if (topics.empty() || topics.back().name != topic.name) {
+      topics.push_back(std::move(topic));
+      continue;
+    }
+    auto& partitions = topics.back().partitions;
+    partitions.insert(partitions.end(), topic.partitions.begin(), topic.partitions.end());
+  }
+  group.topics = std::move(topics);
+}
+
+/// A partition that is named again and again would be answered as often, its text with it: it is named once.
+void drop_repeats(Group& group) {
+  if (!group.topics) return;
+  std::map<std::pair<std::string_view, Uuid>, std::unordered_set<std::int32_t>> seen;
+  for (auto& topic : *group.topics) {
+    auto& partitions = seen[{topic.name, topic.topic_id}];
+    std::erase_if(topic.partition_indexes, [&](PartitionId one) { return !partitions.insert(one.value()).second; });
+  }
+}
+
+/// Moves the groups out of the request that it has named before.
+std::vector<FetchedGroup> take_out_repeats(std::vector<Group>& groups) {
+  std::vector<FetchedGroup> repeats;
+  std::unordered_set<std::string> seen;
+  std::erase_if(groups, [&](const auto& group) {
+    if (seen.insert(group.group_id).second) return false;
+    auto& answer = repeats.emplace_back();
+    answer.group_id = group.group_id;
+    answer.error_code = ErrorCode::invalid_request;
+    return true;
   });
+  return repeats;
 }
 
 void fetch_single(OffsetFetchRequest& request, RequestContext& context, Respond<OffsetFetchResponse> respond) {
   auto group = single_group(request);
+  const auto image = context.services.images.image();
+  drop_repeats(group);
+  add_ids(group, *image);
   const auto version = context.api_version;
   std::vector<Group> groups{group};
-  context.services.groups.fetch(
-      std::move(groups), [group = std::move(group), version, answer = answer_with(std::move(respond))](auto fetched) {
-        if (version < kFirstWithGroupError) add_partitions_of(group, fetched.front());
-        answer(of_single_group(std::move(fetched.front()), version));
-      });
+  context.services.groups.fetch(std::move(groups), request.require_stable, [image, group = std::move(group), version,
+                                                    answer = answer_with(std::move(respond))](auto fetched) {
+    if (version < kFirstWithGroupError) add_partitions_of(group, fetched.front());
+    settle_ids(fetched.front(), *image, false);
+    answer(of_single_group(std::move(fetched.front()), version));
+  });
 }
 
 }  // namespace
 
-/// API 9. The committed offsets of a group, or since version 8 of several. No transaction can hold one back, so
-/// require_stable changes nothing.
+/// API 9. The committed offsets of a group, or since version 8 of several. With
+/// require_stable commits that are under way are waited for; no transaction can hold one back.
 template <>
 void handle<protocol::OffsetFetch>(OffsetFetchRequest& request, RequestContext& context,
                                    Respond<OffsetFetchResponse> respond) {
   if (context.api_version < kFirstOfMany) return fetch_single(request, context, std::move(respond));
   const auto image = context.services.images.image();
   const bool by_topic_id = context.api_version >= kFirstByTopicId;
+  auto repeats = take_out_repeats(request.groups);
   std::vector<std::vector<FetchedTopic>> unknown(request.groups.size());
-  for (std::size_t i = 0; by_topic_id && i < unknown.size(); ++i) {
-    unknown[i] = take_out_unknown(request.groups[i], *image);
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    auto& group = request.groups[i];
+    drop_repeats(group);
+    if (by_topic_id) {
+      unknown[i] = take_out_unknown(group, *image);
+    } else {
+      add_ids(group, *image);
+    }
   }
-  context.services.groups.fetch(std::move(request.groups),
-                                [image, by_topic_id, unknown = std::move(unknown),
+  context.services.groups.fetch(std::move(request.groups), request.require_stable,
+                                [image, by_topic_id, unknown = std::move(unknown), repeats = std::move(repeats),
                                  answer = answer_with(std::move(respond))](std::vector<FetchedGroup> fetched) {
                                   OffsetFetchResponse response;
                                   response.groups = std::move(fetched);
-                                  for (std::size_t i = 0; by_topic_id && i < unknown.size(); ++i) {
+                                  for (std::size_t i = 0; i < unknown.size(); ++i) {
                                     auto& group = response.groups[i];
-                                    add_ids(group, *image);
+                                    settle_ids(group, *image, by_topic_id);
                                     if (group.error_code != ErrorCode::none) continue;
                                     group.topics.insert(group.topics.end(), unknown[i].begin(), unknown[i].end());
                                   }
+                                  response.groups.insert(response.groups.end(), repeats.begin(), repeats.end());
                                   answer(response);
                                 });
 }

@@ -8,6 +8,7 @@
 #include "broker/config/topic_settings.hpp"
 #include "broker/config/value.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::config {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 std::string did_you_mean(std::string_view name, std::span<const Definition> definitions) {
   std::vector<std::string_view> names;
   for (const auto& definition : definitions) names.push_back(definition.name);
-  const auto nearest = nearest_name(name, names);
+  const auto nearest = nearest_name(clipped(name), names);
   return nearest.empty() ? std::string{} : fmt::format(" (did you mean {}?)", nearest);
 }
 
@@ -25,15 +26,15 @@ Refusal refusal_of(const Definition& definition, std::string_view value) {
   if (definition.type == ConfigType::password) {
     return fmt::format("Invalid value for configuration {}: {}", definition.name, *complaint);
   }
-  return fmt::format("Invalid value {} for configuration {}: {}", value, definition.name, *complaint);
+  return fmt::format("Invalid value {} for configuration {}: {}", clipped(value), definition.name, *complaint);
 }
 
 Refusal refuse_unknown_group_config(std::string_view name) {
   // consumer.assignment.interval.ms, and those of share and streams groups, under their broker-level names.
   if (find_known_key(fmt::format("group.{}", name)) != nullptr) {
-    return fmt::format("{} is a setting of Kafka that Sluice does not use", name);
+    return fmt::format("{} is a setting of Kafka that Sluice does not use", clipped(name));
   }
-  return fmt::format("Unknown group config name: {}{}", name, did_you_mean(name, group_definitions()));
+  return fmt::format("Unknown group config name: {}{}", clipped(name), did_you_mean(name, group_definitions()));
 }
 
 /// Of a broker-level row that always has a value.
@@ -63,7 +64,7 @@ bool is_list(const Definition* definition) { return definition != nullptr && def
 Refusal validate_topic_config(std::string_view name, std::string_view value) {
   const auto* definition = find_topic_definition(name);
   if (definition == nullptr) {
-    return fmt::format("Unknown topic config name: {}{}", name, did_you_mean(name, topic_definitions()));
+    return fmt::format("Unknown topic config name: {}{}", clipped(name), did_you_mean(name, topic_definitions()));
   }
   return refusal_of(*definition, value);
 }
@@ -104,8 +105,9 @@ Refusal validate_group_configs(const BrokerConfig& broker, const Properties& gro
 Refusal validate_broker_config(BrokerResource resource, std::string_view name, std::string_view value) {
   const auto* definition = find_broker_definition(name);
   if (definition == nullptr) {
-    if (find_known_key(name) != nullptr) return fmt::format("{} is a setting of Kafka that Sluice does not use", name);
-    return fmt::format("Unknown broker config name: {}{}", name, did_you_mean(name, broker_definitions()));
+    if (find_known_key(name) != nullptr)
+      return fmt::format("{} is a setting of Kafka that Sluice does not use", clipped(name));
+    return fmt::format("Unknown broker config name: {}{}", clipped(name), did_you_mean(name, broker_definitions()));
   }
   if (definition->dynamic == Dynamic::no) {
     return fmt::format("{} cannot be changed while the broker runs: set it in its configuration file and restart",

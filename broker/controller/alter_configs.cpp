@@ -8,6 +8,7 @@
 #include "broker/config/definition.hpp"
 #include "broker/controller/cluster_state.hpp"
 #include "broker/controller/request_error.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::controller {
 namespace {
@@ -17,6 +18,9 @@ using protocol::AlterConfigsResponse;
 using protocol::ErrorCode;
 using protocol::IncrementalAlterConfigsRequest;
 using protocol::IncrementalAlterConfigsResponse;
+
+/// A string of the protocol, which DescribeConfigs tells values in, has no more bytes.
+constexpr std::size_t kValueMax = 32767;
 
 enum class Operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
 
@@ -72,7 +76,7 @@ Refusal ResourceChange::find() {
   if (name_.empty()) return invalid_request("Settings of all topics are those of the brokers; name a topic.");
   const auto* topic = image_.find_topic(name_);
   if (topic == nullptr) {
-    return RequestError{ErrorCode::unknown_topic_or_partition, fmt::format("There is no topic '{}'.", name_)};
+    return RequestError{ErrorCode::unknown_topic_or_partition, fmt::format("There is no topic '{}'.", clipped(name_))};
   }
   before_ = &topic->configs;
   after_ = *before_;
@@ -86,7 +90,8 @@ Refusal ResourceChange::find_broker() {
     const auto* end = name_.data() + name_.size();
     const auto parsed = std::from_chars(name_.data(), end, number);
     if (parsed.ec != std::errc{} || parsed.ptr != end || std::to_string(number) != name_) {
-      return invalid_request(fmt::format("A broker's name must be its id, a number, but '{}' was given.", name_));
+      return invalid_request(
+          fmt::format("A broker's name must be its id, a number, but '{}' was given.", clipped(name_)));
     }
     id = BrokerId{number};
     if (image_.find_broker(id) == nullptr) return invalid_request(fmt::format("No broker {} is registered.", number));
@@ -101,22 +106,25 @@ Refusal ResourceChange::apply(Operation operation, const std::string& key, const
     after_.erase(key);
     return std::nullopt;
   }
-  if (!value) return invalid_request(fmt::format("No value is given for {}.", key));
+  if (!value) return invalid_request(fmt::format("No value is given for {}.", clipped(key)));
   if (operation == Operation::set) {
     after_.insert_or_assign(key, *value);
     return std::nullopt;
   }
   if (operation != Operation::append && operation != Operation::subtract) {
     return invalid_request(
-        fmt::format("{}: the operation must be 0 (set), 1 (delete), 2 (append) or 3 (subtract).", key));
+        fmt::format("{}: the operation must be 0 (set), 1 (delete), 2 (append) or 3 (subtract).", clipped(key)));
   }
   if (!is_list(key)) {
     return RequestError{ErrorCode::invalid_config,
-                        fmt::format("{} is not a list: it can only be set or deleted.", key)};
+                        fmt::format("{} is not a list: it can only be set or deleted.", clipped(key))};
   }
   const auto list = current_list(key);
   auto changed =
       operation == Operation::append ? config::append_to_list(list, *value) : config::subtract_from_list(list, *value);
+  if (changed.size() > kValueMax) {
+    return RequestError{ErrorCode::invalid_config, fmt::format("{} would be longer than {} bytes.", key, kValueMax)};
+  }
   if (changed != list) after_.insert_or_assign(key, std::move(changed));
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include "broker/controller/cluster_state.hpp"
 #include "broker/controller/partition_plan.hpp"
 #include "broker/controller/topic_name.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::controller {
 namespace {
@@ -106,7 +107,7 @@ Refusal TopicCreation::refuse_name(const std::string& name) const {
 
 Refusal TopicCreation::read_configs(const Topic& topic, ConfigMap& configs) const {
   for (const auto& [name, value, tags] : topic.configs) {
-    if (!value) return RequestError{ErrorCode::invalid_config, fmt::format("Setting {} has no value.", name)};
+    if (!value) return RequestError{ErrorCode::invalid_config, fmt::format("Setting {} has no value.", clipped(name))};
     configs.insert_or_assign(name, *value);
   }
   if (auto refusal = config::validate_topic_configs(config_, configs)) {

@@ -1,7 +1,11 @@
 // GroupCoordinatorDriver: requests about offsets, and of administrators.
 
+#include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <memory>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "broker/group/gather_driver.hpp"
@@ -11,14 +15,33 @@ namespace sluice::broker::group {
 
 using protocol::ErrorCode;
 
+namespace {
+
+/// What a filter can let pass, which is short whatever a client sends; only {""}, which nothing passes, when it names
+/// nothing that there is.
+std::vector<std::string> reduced(const std::vector<std::string>& filter, const std::set<std::string_view>& there_are) {
+  if (filter.empty()) return {};
+  std::set<std::string> kept;
+  for (const auto& one : filter) {
+    std::string lower = one;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (there_are.contains(lower)) kept.insert(std::move(lower));
+  }
+  if (kept.empty()) return {""};
+  return {kept.begin(), kept.end()};
+}
+
+}  // namespace
+
 void GroupCoordinatorDriver::delete_offsets(protocol::OffsetDeleteRequest request,
                                             Answer<protocol::OffsetDeleteResponse> answer) {
   const auto refuse = [answer](ErrorCode error) { answer(refused<protocol::OffsetDeleteResponse>(error)); };
+  if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
   const auto group = request.group_id;
   use(group, refuse, [request = std::move(request), answer](auto& driver) { driver.delete_offsets(request, answer); });
 }
 
-void GroupCoordinatorDriver::fetch(std::vector<GroupShard::FetchOfGroup> groups,
+void GroupCoordinatorDriver::fetch(std::vector<GroupShard::FetchOfGroup> groups, bool require_stable,
                                    Answer<std::vector<GroupShard::FetchedOfGroup>> answer) {
   const auto gather = std::make_shared<Gather<GroupShard::FetchedOfGroup>>(groups.size(), std::move(answer));
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -28,8 +51,9 @@ void GroupCoordinatorDriver::fetch(std::vector<GroupShard::FetchOfGroup> groups,
       response.group_id = group;
       gather->put(i, std::move(response));
     };
-    use(group, refuse, [gather, i, request = std::move(groups[i])](auto& driver) {
-      driver.fetch(request, [gather, i](GroupShard::FetchedOfGroup fetched) { gather->put(i, std::move(fetched)); });
+    use(group, refuse, [gather, i, require_stable, request = std::move(groups[i])](auto& driver) {
+      driver.fetch(request, require_stable,
+                   [gather, i](GroupShard::FetchedOfGroup fetched) { gather->put(i, std::move(fetched)); });
     });
   }
 }
@@ -45,10 +69,6 @@ void GroupCoordinatorDriver::ask_each(std::vector<std::string> groups, Answer<st
       response.group_id = group;
       gather->put(i, std::move(response));
     };
-    if (groups[i].empty()) {
-      refuse(ErrorCode::invalid_group_id);
-      continue;
-    }
     use(groups[i], refuse, [gather, i, ask, group = groups[i]](GroupPartitionDriver& driver) {
       ask(driver, group, [gather, i](Answered answered) { gather->put(i, std::move(answered)); });
     });
@@ -64,6 +84,7 @@ void GroupCoordinatorDriver::describe(std::vector<std::string> groups,
 void GroupCoordinatorDriver::describe_consumers(std::vector<std::string> groups,
                                                 Answer<std::vector<GroupShard::ConsumerDescribed>> answer) {
   ask_each(std::move(groups), std::move(answer), [](GroupPartitionDriver& driver, const auto& group, auto put) {
+    if (group.empty()) return put(refused<GroupShard::ConsumerDescribed>(ErrorCode::invalid_group_id));
     driver.describe_consumer(group, std::move(put));
   });
 }
@@ -86,6 +107,10 @@ void GroupCoordinatorDriver::list(protocol::ListGroupsRequest request, Answer<pr
     answer(std::move(response));
   };
   const auto gather = std::make_shared<Gather<protocol::ListGroupsResponse>>(all->size(), merge);
+  static const std::set<std::string_view> kStates{"empty",     "preparingrebalance", "completingrebalance",
+                                                  "assigning", "reconciling",        "stable"};
+  request.states_filter = reduced(request.states_filter, kStates);
+  request.types_filter = reduced(request.types_filter, {"classic", "consumer"});
   const auto shared = std::make_shared<const protocol::ListGroupsRequest>(std::move(request));
   for (std::size_t i = 0; i < all->size(); ++i) {
     const auto& driver = (*all)[i];

@@ -46,7 +46,8 @@ class GroupShard {
   Decision<protocol::ConsumerGroupHeartbeatResponse> consumer_heartbeat(const ConsumerHeartbeatCall& call, Now now);
 
   // Of offsets: group_shard_offsets.cpp. Topics come by name, which the caller has resolved and knows to exist; ids are
-  // kept and handed back. `version` is that of the request.
+  // kept and handed back. `version` is that of the request. What would make more records than fit in one batch (1 MiB)
+  // is refused. A fetch of all topics answers one twice that has offsets of several ids, as when it was made anew.
   Decision<protocol::OffsetCommitResponse> commit(const protocol::OffsetCommitRequest& request, std::int16_t version,
                                                   Now now);
   using FetchOfGroup = protocol::OffsetFetchRequest::OffsetFetchRequestGroup;
@@ -54,7 +55,7 @@ class GroupShard {
   FetchedOfGroup fetch(const FetchOfGroup& request) const;
   Decision<protocol::OffsetDeleteResponse> delete_offsets(const protocol::OffsetDeleteRequest& request) const;
 
-  // Of administrators: group_shard_admin.cpp
+  // Of administrators: group_shard_admin.cpp. Each group is compared with all of `request`'s filters.
   std::vector<protocol::ListGroupsResponse::ListedGroup> list(const protocol::ListGroupsRequest& request) const;
   using Described = protocol::DescribeGroupsResponse::DescribedGroup;
   using ConsumerDescribed = protocol::ConsumerGroupDescribeResponse::DescribedGroup;
@@ -67,6 +68,9 @@ class GroupShard {
 
   // Housekeeping: each returns one write for every group that loses something. group_shard_expiry.cpp
   std::vector<GroupWrite> forget_topic(std::string_view topic, const Uuid& topic_id) const;
+  /// Offsets of topics that `image` does not have, or has anew.
+  std::vector<GroupWrite> forget_deleted_topics(const controller::MetadataImage& image) const;
+  /// Leaves groups alone that have an append under way.
   std::vector<GroupWrite> forget_expired(Now now);
 
   /// The driver tells of each batch of records of `group` that it appends, so that the group outlives it: before, and
@@ -90,7 +94,7 @@ class GroupShard {
   GroupCensus census() const;  ///< looks at every group
   /// Null when there is none.
   const CoordinatedGroup* find(std::string_view group) const;
-  /// For tests. Null when there is none.
+  /// Its core of that protocol, or its offsets. Null when there is none.
   const ClassicGroup* find_classic(const std::string& group) const;
   const ConsumerGroup* find_consumer(const std::string& group) const;
   const Offsets* find_offsets(const std::string& group) const;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "broker/group/group_shard.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -45,8 +46,8 @@ std::vector<protocol::ListGroupsResponse::ListedGroup> GroupShard::list(
 GroupCensus GroupShard::census() const {
   GroupCensus census;
   for (const auto& [id, group] : groups_) {
-    const std::string type{group.consumer ? kConsumer : kClassic};
-    ++census.groups[{type, std::string{group.state_name()}}];
+    const auto type = group.consumer ? kConsumer : kClassic;
+    ++census.groups[{type, group.state_name()}];
     if (group.consumer) census.members[type] += group.consumer->members().size();
     if (group.classic) census.members[type] += group.classic->members().size();
     census.offsets += group.offsets.count();
@@ -65,8 +66,8 @@ GroupShard::Described GroupShard::describe(const std::string& id) const {
     described.group_state = has_offsets_only ? "Empty" : "Dead";
     if (has_offsets_only) return described;
     described.error_code = ErrorCode::group_id_not_found;
-    described.error_message =
-        group == nullptr ? fmt::format("Group {} not found.", id) : fmt::format("Group {} is not a classic group.", id);
+    described.error_message = group == nullptr ? fmt::format("Group {} not found.", clipped(id))
+                                               : fmt::format("Group {} is not a classic group.", clipped(id));
   }
   return described;
 }
@@ -77,8 +78,8 @@ GroupShard::ConsumerDescribed GroupShard::describe_consumer(const std::string& i
   ConsumerDescribed described;
   described.group_id = id;
   described.error_code = ErrorCode::group_id_not_found;
-  described.error_message =
-      group == nullptr ? fmt::format("Group {} not found.", id) : fmt::format("Group {} is not a consumer group.", id);
+  described.error_message = group == nullptr ? fmt::format("Group {} not found.", clipped(id))
+                                             : fmt::format("Group {} is not a consumer group.", clipped(id));
   return described;
 }
 

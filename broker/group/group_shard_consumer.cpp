@@ -5,6 +5,7 @@
 
 #include "broker/group/consumer/migration.hpp"
 #include "broker/group/group_shard.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -43,8 +44,9 @@ Decision<ConsumerGroupHeartbeatResponse> GroupShard::start_consumer_group(const 
     return upgrade_and_join(call, *before, now);
   }
   if (call.request.member_epoch != kJoiningEpoch) {
-    return refused(ErrorCode::group_id_not_found, is_classic ? fmt::format("Group {} is not a consumer group.", id)
-                                                             : fmt::format("Group {} not found.", id));
+    return refused(ErrorCode::group_id_not_found, is_classic
+                                                      ? fmt::format("Group {} is not a consumer group.", clipped(id))
+                                                      : fmt::format("Group {} not found.", clipped(id)));
   }
   auto consumer = std::make_unique<ConsumerGroup>(id, *settings_);
   auto decision = consumer->heartbeat(call, *image_, now);

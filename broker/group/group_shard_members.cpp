@@ -1,28 +1,19 @@
 // GroupShard: requests of members of the classic protocol.
 
+#include "broker/group/classic/join_answer.hpp"
 #include "broker/group/group_shard.hpp"
 
 namespace sluice::broker::group {
-namespace {
 
 using protocol::ErrorCode;
-
-Effects refused_join(const JoinCall& call, ErrorCode error) {
-  Effects out;
-  auto& answer = out.joins.emplace_back(JoinAnswer{call.ticket, {}});
-  answer.response.error_code = error;
-  answer.response.member_id = call.request.member_id;
-  return out;
-}
-
-}  // namespace
 
 Effects GroupShard::join(const JoinCall& call, Now now) {
   const auto& id = call.request.group_id;
   auto* group = find(id);
   if (group != nullptr && group->consumer && !group->is_empty()) return join_consumer_group(call, *group, now);
   const bool is_known = group != nullptr && !group->consumer;
-  if (!call.request.member_id.empty() && !is_known) return refused_join(call, ErrorCode::unknown_member_id);
+  if (!call.request.member_id.empty() && !is_known)
+    return refused_join(call.ticket, ErrorCode::unknown_member_id, call.request.member_id);
   if (group != nullptr && group->consumer) return join_instead_of_consumers(call, *group, now);
   auto out = classic_of(find_or_make(id), id).join(call, now);
   settle(id);
@@ -33,6 +24,7 @@ Effects GroupShard::join(const JoinCall& call, Now now) {
 Effects GroupShard::join_consumer_group(const JoinCall& call, CoordinatedGroup& group, Now now) {
   const auto& id = call.request.group_id;
   auto out = group.consumer->join(call, *image_, now);
+  out.wait_for_appends = true;  // also what is refused rests on what was taken in
   out.add(downgrade_if_due(id, now));
   if (group.classic) {
     for (auto& join : out.joins) join.response.protocol_name = group.classic->protocol();
@@ -64,6 +56,7 @@ Effects GroupShard::sync(const protocol::SyncGroupRequest& request, Ticket ticke
     settle(request.group_id);
   } else if (group != nullptr && group->consumer) {
     out = group->consumer->sync(request, ticket, *image_, now);
+    out.wait_for_appends = true;
     settle(request.group_id);
   } else {
     out.syncs.push_back({ticket, {}});
@@ -92,6 +85,7 @@ Decision<protocol::LeaveGroupResponse> GroupShard::leave(const protocol::LeaveGr
   }
   if (group != nullptr && group->consumer) {
     auto decision = group->consumer->leave(request);
+    decision.effects.wait_for_appends = true;
     if (!decision.effects.writes.empty()) decision.effects.add(downgrade_if_due(request.group_id, now));
     settle(request.group_id);
     return decision;

@@ -1,6 +1,9 @@
 // GroupShard: committed offsets.
 
 #include <algorithm>
+#include <limits>
+#include <set>
+#include <tuple>
 
 #include "broker/group/group_shard.hpp"
 
@@ -15,6 +18,36 @@ using protocol::OffsetDeleteResponse;
 namespace {
 
 constexpr std::int16_t kFirstWithMemberEpoch = 9;  // KIP-848
+
+/// The records of one request make one batch, which Kafka bounds by message.max.bytes; this is that setting's default,
+/// about. Every record repeats the group's id, so that a request is no bound of its own.
+constexpr std::size_t kBatchBytesMax = std::size_t{1} << 20;
+
+/// About what the record of one offset takes in its batch.
+std::size_t record_size(const std::string& group, const std::string& topic, std::size_t metadata) {
+  constexpr std::size_t kFixed = 64;  // lengths, numbers, the topic's id
+  return kFixed + group.size() + topic.size() + metadata;
+}
+
+/// Leaves out what is refused for its metadata.
+bool is_too_large(const OffsetCommitRequest& request, std::size_t metadata_max) {
+  std::size_t size = 0;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      const auto metadata = partition.committed_metadata ? partition.committed_metadata->size() : 0;
+      if (metadata <= metadata_max) size += record_size(request.group_id, topic.name, metadata);
+      if (size > kBatchBytesMax) return true;
+    }
+  }
+  return false;
+}
+
+/// When an offset is to expire that is kept for `retention_ms`, as OffsetCommit up to version 4 may ask; negative: as
+/// the broker's settings say.
+Timestamp expiry_of(std::int64_t retention_ms, Timestamp now) {
+  if (retention_ms < 0) return kNoTimestamp;
+  return Timestamp{now.value() + std::min(retention_ms, std::numeric_limits<std::int64_t>::max() - now.value())};
+}
 
 /// KIP-1251: of partitions that the member had in the epoch that it names, and has still.
 bool is_late(const OffsetCommitRequest& request, const ConsumerGroup& group) {
@@ -55,7 +88,10 @@ ErrorCode GroupShard::check_commit(const OffsetCommitRequest& request, std::int1
 }
 
 Decision<OffsetCommitResponse> GroupShard::commit(const OffsetCommitRequest& request, std::int16_t version, Now now) {
-  const auto error = check_commit(request, version, now);
+  auto error = check_commit(request, version, now);
+  const auto metadata_max = static_cast<std::size_t>(settings_->offset_metadata_max_bytes);
+  if (error == ErrorCode::none && is_too_large(request, metadata_max)) error = ErrorCode::invalid_commit_offset_size;
+  const auto expires = expiry_of(request.retention_time_ms, now.wall);
   Decision<OffsetCommitResponse> decision;
   for (const auto& topic : request.topics) {
     auto& answers = decision.response.topics.emplace_back();
@@ -69,11 +105,10 @@ Decision<OffsetCommitResponse> GroupShard::commit(const OffsetCommitRequest& req
       answer.error_code = error;
       if (error != ErrorCode::none) continue;
       auto metadata = partition.committed_metadata.value_or("");
-      if (metadata.size() > static_cast<std::size_t>(settings_->offset_metadata_max_bytes)) {
+      if (metadata.size() > metadata_max) {
         answer.error_code = ErrorCode::offset_metadata_too_large;
         continue;
       }
-      const auto expires = request.retention_time_ms < 0 ? kNoTimestamp : now.wall + request.retention_time_ms;
       decision.records.emplace_back(offset_record(request.group_id, topic.name, partition.partition_index,
                                                   {.offset = partition.committed_offset,
                                                    .leader_epoch = partition.committed_leader_epoch,
@@ -108,11 +143,17 @@ GroupShard::FetchedOfGroup GroupShard::fetch(const FetchOfGroup& request) const 
   if (!request.topics) {
     if (group == nullptr) return fetched;
     for (const auto& [name, partitions] : group->offsets.topics()) {
-      auto& topic = fetched.topics.emplace_back();
-      topic.name = name;
-      topic.topic_id = (*partitions.begin()).second.topic_id;
-      topic.partitions.reserve(partitions.size());
-      for (auto&& [partition, offset] : partitions) add(topic, partition, std::move(offset));
+      auto* topic = &fetched.topics.emplace_back();
+      topic->name = name;
+      topic->partitions.reserve(partitions.size());
+      for (auto&& [partition, offset] : partitions) {
+        if (!topic->partitions.empty() && topic->topic_id != offset.topic_id) {
+          topic = &fetched.topics.emplace_back();
+          topic->name = name;
+        }
+        topic->topic_id = offset.topic_id;
+        add(*topic, partition, std::move(offset));
+      }
     }
     return fetched;
   }
@@ -134,6 +175,11 @@ GroupShard::FetchedOfGroup GroupShard::fetch(const FetchOfGroup& request) const 
 
 Decision<OffsetDeleteResponse> GroupShard::delete_offsets(const OffsetDeleteRequest& request) const {
   Decision<OffsetDeleteResponse> decision;
+  const auto too_large = [] {
+    Decision<OffsetDeleteResponse> refusal;
+    refusal.response.error_code = ErrorCode::unknown_server_error;  // as Kafka tells it
+    return refusal;
+  };
   const auto* group = find(request.group_id);
   if (group == nullptr) {
     decision.response.error_code = ErrorCode::group_id_not_found;
@@ -143,15 +189,20 @@ Decision<OffsetDeleteResponse> GroupShard::delete_offsets(const OffsetDeleteRequ
     decision.response.error_code = ErrorCode::non_empty_group;  // nobody can tell what its members read
     return decision;
   }
+  std::set<std::tuple<std::string_view, PartitionId>> seen;
+  std::size_t size = 0;
   for (const auto& topic : request.topics) {
     const bool subscribed = group->is_subscribed_to(topic.name);
     auto& answers = decision.response.topics.emplace_back();
     answers.name = topic.name;
     for (const auto& partition : topic.partitions) {
+      if (!seen.emplace(topic.name, partition.partition_index).second) continue;
       auto& answer = answers.partitions.emplace_back();
       answer.partition_index = partition.partition_index;
       answer.error_code = subscribed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none;
       if (subscribed || !group->offsets.find(topic.name, partition.partition_index)) continue;
+      size += record_size(request.group_id, topic.name, 0);
+      if (size > kBatchBytesMax) return too_large();
       decision.records.emplace_back(offset_tombstone(request.group_id, topic.name, partition.partition_index));
     }
   }

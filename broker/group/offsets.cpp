@@ -53,8 +53,7 @@ std::optional<CommittedOffset> Offsets::find(std::string_view topic, PartitionId
   return partitions->second.find(partition);
 }
 
-bool Offsets::is_expired(std::string_view topic, const CommittedOffset& offset, const Expiry& expiry) const {
-  if (expiry.keep && expiry.keep(topic)) return false;
+bool Offsets::is_expired(const CommittedOffset& offset, const Expiry& expiry) {
   if (offset.expire_timestamp != kNoTimestamp) return expiry.now >= offset.expire_timestamp;
   const auto base = expiry.since.value_or(offset.commit_timestamp);
   return expiry.now - base >= expiry.retention.count();
@@ -63,19 +62,10 @@ bool Offsets::is_expired(std::string_view topic, const CommittedOffset& offset, 
 std::vector<GroupRecord> Offsets::forget_expired(const std::string& group, const Expiry& expiry) const {
   std::vector<GroupRecord> tombstones;
   for (const auto& [topic, partitions] : topics_) {
+    if (expiry.keep && expiry.keep(topic)) continue;
     for (const auto& [partition, offset] : partitions) {
-      if (is_expired(topic, offset, expiry)) tombstones.emplace_back(offset_tombstone(group, topic, partition));
+      if (is_expired(offset, expiry)) tombstones.emplace_back(offset_tombstone(group, topic, partition));
     }
-  }
-  return tombstones;
-}
-
-std::vector<GroupRecord> Offsets::forget_topic(const std::string& group, std::string_view topic) const {
-  std::vector<GroupRecord> tombstones;
-  const auto found = topics_.find(topic);
-  if (found == topics_.end()) return tombstones;
-  for (const auto& [partition, offset] : found->second) {
-    tombstones.emplace_back(offset_tombstone(group, found->first, partition));
   }
   return tombstones;
 }

@@ -36,16 +36,16 @@ class Offsets {
     std::optional<Timestamp> since{};
     std::function<bool(std::string_view topic)> keep = nullptr;
   };
-  bool is_expired(std::string_view topic, const CommittedOffset& offset, const Expiry& expiry) const;
 
   /// Tombstones, to be appended and replayed.
   std::vector<GroupRecord> forget_expired(const std::string& group, const Expiry& expiry) const;
-  std::vector<GroupRecord> forget_topic(const std::string& group, std::string_view topic) const;
   std::vector<GroupRecord> forget_all(const std::string& group) const;
 
   bool operator==(const Offsets&) const = default;
 
  private:
+  static bool is_expired(const CommittedOffset& offset, const Expiry& expiry);
+
   Topics topics_;  // no topic is without partitions
 };
 

@@ -1,7 +1,8 @@
 #include <algorithm>
-#include <fmt/format.h>
 
 #include "broker/group/classic/classic_group.hpp"
+#include "broker/group/classic/join_answer.hpp"
+#include "broker/group/member_limits.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -14,13 +15,6 @@ constexpr milliseconds kNewMemberJoinTimeout = std::chrono::minutes{5};
 
 constexpr std::int16_t kFirstWithKnownMemberId = 4;   // KIP-394
 constexpr std::int16_t kFirstWithSkipAssignment = 9;  // KIP-814
-
-protocol::JoinGroupResponse refusal(ErrorCode error, std::string member_id) {
-  protocol::JoinGroupResponse response;
-  response.error_code = error;
-  response.member_id = std::move(member_id);
-  return response;
-}
 
 std::vector<MemberProtocol> protocols_of(const protocol::JoinGroupRequest& request) {
   std::vector<MemberProtocol> protocols;
@@ -40,15 +34,13 @@ void take_timeouts(ClassicMember& member, const protocol::JoinGroupRequest& requ
 Effects ClassicGroup::join(const JoinCall& call, Now now) {
   const auto& request = call.request;
   Effects out;
-  const auto refuse = [&](ErrorCode error) {
-    out.joins.push_back({call.ticket, refusal(error, request.member_id)});
-    return std::move(out);
-  };
+  const auto refuse = [&](ErrorCode error) { return refused_join(call.ticket, error, request.member_id); };
   const milliseconds session_timeout{request.session_timeout_ms};
   if (session_timeout < settings_.session_timeout_min || session_timeout > settings_.session_timeout_max) {
     return refuse(ErrorCode::invalid_session_timeout);
   }
   if (!has_room_for(request.member_id)) return refuse(ErrorCode::group_max_size_reached);
+  if (tells_too_much(request)) return refuse(ErrorCode::unknown_server_error);  // as Kafka, which could not store it
   if (!supports_protocols(request)) return refuse(ErrorCode::inconsistent_group_protocol);
   if (request.member_id.empty()) {
     join_as_new(call, now, out);
@@ -75,6 +67,7 @@ bool ClassicGroup::has_room_for(const std::string& member_id) const {
 
 bool ClassicGroup::supports_protocols(const protocol::JoinGroupRequest& request) const {
   if (request.protocol_type.empty() || request.protocols.empty()) return false;
+  if (request.protocols.size() > kProtocolsMax) return false;
   if (members_.empty()) return true;
   if (request.protocol_type != protocol_type_) return false;
   return std::any_of(request.protocols.begin(), request.protocols.end(),
@@ -83,7 +76,7 @@ bool ClassicGroup::supports_protocols(const protocol::JoinGroupRequest& request)
 
 void ClassicGroup::join_as_new(const JoinCall& call, Now now, Effects& out) {
   const auto& instance_id = call.request.group_instance_id;
-  auto member_id = fmt::format("{}-{}", instance_id.value_or(call.client_id), call.fresh_id.to_string());
+  auto member_id = make_member_id(instance_id.value_or(call.client_id), call.fresh_id);
   if (instance_id) {
     const auto holder = static_ids_.find(*instance_id);
     if (holder != static_ids_.end()) {
@@ -93,7 +86,7 @@ void ClassicGroup::join_as_new(const JoinCall& call, Now now, Effects& out) {
     // So that a client which lost the answer does not join twice.
     pending_[member_id] = now.steady + milliseconds{call.request.session_timeout_ms};
     note_deadline(pending_[member_id]);
-    out.joins.push_back({call.ticket, refusal(ErrorCode::member_id_required, member_id)});
+    out.joins.push_back({call.ticket, join_refusal(ErrorCode::member_id_required, member_id)});
     return;
   }
   add_member(member_id, call, now, out);
@@ -105,7 +98,7 @@ void ClassicGroup::join_again(const JoinCall& call, Now now, Effects& out) {
     return add_member(request.member_id, call, now, out);
   }
   if (const auto error = check_member(request.member_id, request.group_instance_id); error != ErrorCode::none) {
-    out.joins.push_back({call.ticket, refusal(error, request.member_id)});
+    out.joins.push_back({call.ticket, join_refusal(error, request.member_id)});
     return;
   }
   auto& member = members_.at(request.member_id);
@@ -225,7 +218,7 @@ void ClassicGroup::answer_join(ClassicMember& member, protocol::JoinGroupRespons
 }
 
 void ClassicGroup::fail_join(ClassicMember& member, ErrorCode error, Effects& out) {
-  answer_join(member, refusal(error, member.id), out);
+  answer_join(member, join_refusal(error, member.id), out);
 }
 
 }  // namespace sluice::broker::group

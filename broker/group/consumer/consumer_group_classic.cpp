@@ -4,10 +4,11 @@
 // as a heartbeat does with others, and SyncGroup hands out what that step assigned to it.
 
 #include <algorithm>
-#include <fmt/format.h>
 
+#include "broker/group/classic/join_answer.hpp"
 #include "broker/group/consumer/consumer_group.hpp"
 #include "broker/group/consumer/consumer_protocol_blob.hpp"
+#include "broker/group/member_limits.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -17,14 +18,6 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kProtocolType = "consumer";
 constexpr std::int16_t kFirstWithKnownMemberId = 4;  // KIP-394
-
-Effects refused_join(const JoinCall& call, ErrorCode error, std::string member_id) {
-  Effects out;
-  auto& answer = out.joins.emplace_back(JoinAnswer{call.ticket, {}});
-  answer.response.error_code = error;
-  answer.response.member_id = std::move(member_id);
-  return out;
-}
 
 std::int32_t rebalance_timeout_ms(const protocol::JoinGroupRequest& request) {
   return request.rebalance_timeout_ms < 0 ? request.session_timeout_ms : request.rebalance_timeout_ms;
@@ -41,38 +34,38 @@ const std::string& protocol_name(const ConsumerMember& member) {
 
 Effects ConsumerGroup::join(const JoinCall& call, const controller::MetadataImage& image, Now now) {
   const auto& request = call.request;
-  const auto subscription =
-      request.protocols.empty() ? std::nullopt : decode_subscription(ByteView{request.protocols.front().metadata});
   if (const auto error = check_join(request); error != ErrorCode::none) {
-    return refused_join(call, error, request.member_id);
+    return refused_join(call.ticket, error, request.member_id);
   }
-  if (!subscription) return refused_join(call, ErrorCode::inconsistent_group_protocol, request.member_id);
-  const auto member_id =
-      request.member_id.empty()
-          ? fmt::format("{}-{}", request.group_instance_id.value_or(call.client_id), call.fresh_id.to_string())
-          : request.member_id;
+  const auto subscription = decode_subscription(ByteView{request.protocols.front().metadata});
+  if (!subscription) return refused_join(call.ticket, ErrorCode::inconsistent_group_protocol, request.member_id);
+  const auto member_id = request.member_id.empty()
+                             ? make_member_id(request.group_instance_id.value_or(call.client_id), call.fresh_id)
+                             : request.member_id;
   if (request.member_id.empty() && !request.group_instance_id && call.version >= kFirstWithKnownMemberId) {
-    return refused_join(call, ErrorCode::member_id_required, member_id);
+    return refused_join(call.ticket, ErrorCode::member_id_required, member_id);
   }
   if (!request.member_id.empty() && find_member(member_id) == nullptr && !subscription->owned_partitions.empty()) {
     // It was put out of the group and still holds what it had: others may have read on from there meanwhile. An id
     // that it was just given comes without partitions.
-    return refused_join(call, ErrorCode::unknown_member_id, request.member_id);
+    return refused_join(call.ticket, ErrorCode::unknown_member_id, request.member_id);
   }
 
   Step step{.image = image, .now = now};
+  bool ended_another = false;
   const auto* holder = find_static_member(request.group_instance_id);
   if (holder != nullptr && holder->id != member_id) {
-    replace_static_member(std::string{holder->id}, member_id, step.records);
+    ended_another = replace_static_member(std::string{holder->id}, member_id, step.records);
   }
   const bool is_new = find_member(member_id) == nullptr;
-  const bool changed = take_in(member_id, call, *subscription, step.records) || is_new;
+  const bool changed = take_in(member_id, call, *subscription, step.records) || is_new || ended_another;
   update_target(changed, step);
   const auto owned = owned_partitions_of(*subscription, image);
   reconcile_member(member_id, &owned, changed, step);
 
   auto& member = members_.at(member_id);
   member.join_deadline.reset();
+  member.rebalance_deadline.reset();  // of a member that spoke the consumer protocol before
   member.sync_deadline = now.steady + member.rebalance_timeout;
   keep_alive(member, session_timeout_of(member), now);
 
@@ -96,6 +89,7 @@ ErrorCode ConsumerGroup::check_join(const protocol::JoinGroupRequest& request) {
   }
   const auto* holder = find_static_member(request.group_instance_id);
   if (holder == nullptr && is_full_for(request.member_id)) return ErrorCode::group_max_size_reached;
+  if (tells_too_much(request)) return ErrorCode::unknown_server_error;  // as in a classic group
   if (!supports_protocols(request)) return ErrorCode::inconsistent_group_protocol;
   if (!request.group_instance_id || request.member_id.empty()) return ErrorCode::none;
   if (holder == nullptr) return ErrorCode::unknown_member_id;
@@ -105,16 +99,19 @@ ErrorCode ConsumerGroup::check_join(const protocol::JoinGroupRequest& request) {
 /// Whether there is a way of assigning that the sender and all other classic members know, for the day when they are
 /// by themselves again.
 bool ConsumerGroup::supports_protocols(const protocol::JoinGroupRequest& request) const {
-  if (request.protocol_type != kProtocolType) return false;
-  return std::any_of(request.protocols.begin(), request.protocols.end(), [&](const auto& offered) {
-    return std::all_of(members_.begin(), members_.end(), [&](const auto& entry) {
-      const auto& [id, member] = entry;
-      if (!member.classic || id == request.member_id) return true;
-      if (member.instance_id && member.instance_id == request.group_instance_id) return true;
-      const auto& known = member.classic->supported_protocols;
-      return std::any_of(known.begin(), known.end(), [&](const auto& own) { return own.name == offered.name; });
-    });
-  });
+  if (request.protocol_type != kProtocolType || request.protocols.size() > kProtocolsMax) return false;
+  std::set<std::string_view> common;
+  for (const auto& offered : request.protocols) common.insert(offered.name);
+  for (const auto& [id, member] : members_) {
+    if (!member.classic || id == request.member_id) continue;
+    if (member.instance_id && member.instance_id == request.group_instance_id) continue;
+    std::set<std::string_view> still;
+    for (const auto& own : member.classic->supported_protocols) {
+      if (common.contains(own.name)) still.insert(own.name);
+    }
+    common = std::move(still);
+  }
+  return !common.empty();
 }
 
 /// What a JoinGroup tells of its sender. Whether its subscription is another now.
@@ -161,14 +158,16 @@ ErrorCode ConsumerGroup::check_sync(const protocol::SyncGroupRequest& request, N
   if (error != ErrorCode::none) return error;
   auto& member = members_.at(request.member_id);
   keep_alive(member, session_timeout_of(member), now);
-  if (request.protocol_type.value_or(std::string{kProtocolType}) != kProtocolType ||
-      request.protocol_name.value_or(protocol_name(member)) != protocol_name(member)) {
-    return ErrorCode::inconsistent_group_protocol;  // KIP-559
-  }
   // Who has partitions to give up is told which by this answer, and goes on once it has.
   if (member.member_epoch < group_epoch_ && member.state != MemberState::unrevoked_partitions) {
     ask_to_join(member, now);
     return ErrorCode::rebalance_in_progress;
+  }
+  // Last: who joined the group while it was a classic one may have been told another, and clients end when they hear
+  // of this.
+  if (request.protocol_type.value_or(std::string{kProtocolType}) != kProtocolType ||
+      request.protocol_name.value_or(protocol_name(member)) != protocol_name(member)) {
+    return ErrorCode::inconsistent_group_protocol;  // KIP-559
   }
   return ErrorCode::none;
 }

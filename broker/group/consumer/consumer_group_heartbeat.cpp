@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 #include "broker/group/consumer/consumer_group.hpp"
 #include "broker/group/consumer/topic_regex.hpp"
 #include "broker/group/consumer_options.hpp"
+#include "broker/group/member_limits.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -54,15 +57,16 @@ Decision<ConsumerGroup::Response> ConsumerGroup::heartbeat(const ConsumerHeartbe
 
   Step step{.image = image, .now = now};
   const auto id = request.member_id.empty() ? call.fresh_id.to_string() : request.member_id;
+  bool ended_another = false;
   if (const auto* holder = find_static_member(request.instance_id); holder != nullptr && holder->id != id) {
-    replace_static_member(std::string{holder->id}, id, step.records);
+    ended_another = replace_static_member(std::string{holder->id}, id, step.records);
   }
   const auto* known = find_member(id);
   bool subscription_changed = false;
   if (known == nullptr || tells_news(*known, call)) {
     subscription_changed = update_member(id, told_now(known, call), step.records);
   }
-  update_target(subscription_changed, step);
+  update_target(subscription_changed || ended_another, step);
   std::optional<TopicPartitions> owned;
   if (request.topic_partitions) owned = from_items(*request.topic_partitions);
   const bool assignment_changed = reconcile_member(id, owned ? &*owned : nullptr, subscription_changed, step);
@@ -93,6 +97,7 @@ ConsumerGroup::Check ConsumerGroup::check_request(const ConsumerHeartbeatCall& c
   if (is_blank(request.group_id)) return invalid("The group id is missing.");
   if (is_blank(request.instance_id)) return invalid("The instance id is empty.");
   if (is_blank(request.rack_id)) return invalid("The rack id is empty.");
+  if (tells_too_much(request)) return invalid("The subscription is too large.");
   if (request.member_epoch < kPausing) return invalid("The member epoch is below -2.");
   if (request.member_epoch == kPausing && !request.instance_id) {
     return invalid("Only a static member leaves for a while: the instance id is missing.");
@@ -108,7 +113,8 @@ ConsumerGroup::Check ConsumerGroup::check_request(const ConsumerHeartbeatCall& c
   }
   const auto& known = settings_.consumer_assignors;
   if (request.server_assignor && std::find(known.begin(), known.end(), *request.server_assignor) == known.end()) {
-    return Refusal{ErrorCode::unsupported_assignor, "There is no assignor '" + *request.server_assignor + "' here."};
+    return Refusal{ErrorCode::unsupported_assignor,
+                   fmt::format("There is no assignor '{}' here.", clipped(*request.server_assignor))};
   }
   return std::nullopt;
 }
@@ -133,11 +139,13 @@ ConsumerGroup::Check ConsumerGroup::check_static_sender(const Request& request) 
     const bool released =
         holder == nullptr || holder->id == request.member_id || holder->classic || holder->member_epoch == kPausing;
     if (released) return std::nullopt;
-    return Refusal{ErrorCode::unreleased_instance_id, "The instance id is in use by member " + holder->id + "."};
+    return Refusal{ErrorCode::unreleased_instance_id,
+                   fmt::format("The instance id is in use by member {}.", clipped(holder->id))};
   }
   if (holder == nullptr) return Refusal{ErrorCode::unknown_member_id, "The group has no member of that instance id."};
   if (holder->id == request.member_id) return std::nullopt;
-  return Refusal{ErrorCode::fenced_instance_id, "The instance id was taken over by member " + holder->id + "."};
+  return Refusal{ErrorCode::fenced_instance_id,
+                 fmt::format("The instance id was taken over by member {}.", clipped(holder->id))};
 }
 
 ConsumerGroup::Check ConsumerGroup::check_epoch(const ConsumerMember& member, const Request& request) const {
@@ -154,10 +162,13 @@ ConsumerGroup::Check ConsumerGroup::check_epoch(const ConsumerMember& member, co
 
 ConsumerGroup::Check ConsumerGroup::check_regex(const Request& request) const {
   const auto& regex = request.subscribed_topic_regex;
-  if (!regex || regex->empty() || regexes_.topics_of(*regex) != nullptr || TopicRegex::compile(*regex)) {
-    return std::nullopt;
+  if (!regex || regex->empty() || regexes_.topics_of(*regex) != nullptr) return std::nullopt;
+  if (!regexes_.contains(*regex) && regexes_.count() >= kRegexesMax) {
+    return Refusal{ErrorCode::invalid_request, "The members of the group subscribe with too many regular expressions."};
   }
-  return Refusal{ErrorCode::invalid_regular_expression, "The regular expression '" + *regex + "' is not valid."};
+  if (TopicRegex::compile(*regex)) return std::nullopt;
+  return Refusal{ErrorCode::invalid_regular_expression,
+                 fmt::format("The regular expression '{}' is not valid.", clipped(*regex))};
 }
 
 bool ConsumerGroup::tells_news(const ConsumerMember& member, const ConsumerHeartbeatCall& call) {

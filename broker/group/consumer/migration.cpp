@@ -7,6 +7,8 @@
 #include <variant>
 
 #include "broker/group/consumer/consumer_protocol_blob.hpp"
+#include "broker/group/member_limits.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -45,19 +47,30 @@ std::string read_member(const ClassicMember& from, const std::string& protocol, 
   return {};
 }
 
-/// Makes every partition's owner unique. The assignment counts before what members in a rebalance say.
-void settle_owners(std::vector<ReadMember>& members, bool in_rebalance, const controller::MetadataImage& image) {
+/// Makes every partition's owner unique. The assignment counts before what members said they had when they joined; but
+/// that counts even when the assignment is stored: whoever is to give something up may not have heard of it yet, or
+/// reads on until it has joined once more (KIP-429).
+void settle_owners(std::vector<ReadMember>& members, const controller::MetadataImage& image) {
   TopicPartitions taken;
   for (auto& member : members) {
     member.owned = member.owned - taken;
     taken += member.owned;
   }
-  if (!in_rebalance) return;
   for (auto& member : members) {
     const auto more = owned_partitions_of(member.subscription, image) - taken;
     member.owned += more;
     taken += more;
   }
+}
+
+/// What the members of `classic` told, and were assigned.
+std::size_t bytes_of(const ClassicGroup& classic) {
+  std::size_t bytes = 0;
+  for (const auto& [id, member] : classic.members()) {
+    bytes += member.assignment.size();
+    for (const auto& protocol : member.protocols) bytes += protocol.name.size() + protocol.metadata.size();
+  }
+  return bytes;
 }
 
 protocol::ConsumerGroupMemberMetadataValue told_by(const ReadMember& from) {
@@ -156,25 +169,26 @@ protocol::GroupMetadataValue::MemberMetadata classic_member_of(const ConsumerMem
 Upgraded upgrade(const std::string& id, const ClassicGroup& classic, const config::GroupSettings& settings,
                  const controller::MetadataImage& image, Now now) {
   const auto refuse = [&](std::string_view why) {
-    return Upgraded{.obstacle = fmt::format("Classic group {} can't become a consumer group: {}.", id, why)};
+    return Upgraded{.obstacle = fmt::format("Classic group {} can't become a consumer group: {}.", clipped(id), why)};
   };
   if (!allows_upgrade(settings.consumer_migration_policy)) return refuse("group.consumer.migration.policy forbids it");
   if (!classic.is_consumer_group()) return refuse("its members are not consumers");
   if (static_cast<std::int64_t>(classic.members().size()) > settings.consumer_size_max) {
     return refuse("it has more members than group.consumer.max.size");
   }
+  if (bytes_of(classic) > kGroupBytesMax) return refuse("what its members tell each other is too much for one batch");
   std::vector<ReadMember> members;
   for (const auto& [member_id, member] : classic.members()) {
     ReadMember read{};
     if (const auto why = read_member(member, classic.protocol(), image, read); !why.empty()) return refuse(why);
     members.push_back(std::move(read));
   }
-  settle_owners(members, classic.state() != ClassicState::stable, image);
+  settle_owners(members, image);
 
   Upgraded upgraded{.group = std::make_unique<ConsumerGroup>(id, settings)};
   auto records = records_of(id, members, classic.generation_id());
   for (const auto& record : records) std::visit(Replay{*upgraded.group}, record);
-  upgraded.group->restore(now);
+  upgraded.group->restore(image, now);
   // Even when nothing is stored yet: its record may be on the way.
   upgraded.records.emplace_back(GroupMetadataRecord{{.group = id}, std::nullopt});
   upgraded.records.insert(upgraded.records.end(), std::make_move_iterator(records.begin()),
@@ -216,13 +230,19 @@ std::optional<Downgraded> downgrade(const std::string& id, const ConsumerGroup& 
   // That of the members who are up to date, so that they are asked to join again and not told that they are lost.
   value.generation = consumer.assignment_epoch();
   value.protocol = protocol;
-  // Without a leader they have to join again, after a restart of the coordinator too.
-  const bool is_settled = consumer.state() == ConsumerGroupState::stable;
+  // Without a leader they have to join again, after a restart of the coordinator too. So they do when one of them has
+  // not synced yet: it was told another way of assigning, and will be asked to sync with that.
+  const bool all_have_synced =
+      std::none_of(members.begin(), members.end(), [](const auto& entry) { return entry.second.sync_deadline; });
+  const bool is_settled = consumer.state() == ConsumerGroupState::stable && all_have_synced;
   value.leader = is_settled ? std::optional{members.begin()->first} : std::nullopt;
   value.current_state_timestamp = now.wall;
+  std::size_t bytes = 0;
   for (const auto& [member_id, member] : members) {
-    value.members.push_back(classic_member_of(member, protocol, image));
+    const auto& made = value.members.emplace_back(classic_member_of(member, protocol, image));
+    bytes += made.subscription.size() + made.assignment.size();
   }
+  if (bytes > kGroupBytesMax) return std::nullopt;
   Downgraded downgraded{.group = std::make_unique<ClassicGroup>(id, settings), .records = consumer.tombstones()};
   downgraded.group->replay(record);
   downgraded.group->restore(now);

@@ -1,5 +1,7 @@
 #include "broker/group/offsets.hpp"
 
+#include <limits>
+
 #include "tests/unit/broker/group/group_harness.hpp"
 
 namespace sluice::test {
@@ -165,6 +167,77 @@ TEST_CASE("offsets of topics that members read can't be deleted", "[group]") {
   CHECK(decision.records.size() == 1);
   request.group_id = "nobody";
   CHECK(groups.shard.delete_offsets(request).response.error_code == ErrorCode::group_id_not_found);
+}
+
+TEST_CASE("a topic that was made anew is fetched once for each id that offsets were committed for", "[group]") {
+  GroupHarness groups;
+  const auto store = [&](std::int32_t partition, Uuid id) {
+    groups.shard.replay(
+        broker::group::offset_record("g", "t", PartitionId{partition}, {.offset = Offset{5}, .topic_id = id}));
+  };
+  store(0, Uuid{{1}});
+  store(1, Uuid{{2}});
+  store(2, Uuid{{2}});
+  broker::group::GroupShard::FetchOfGroup request;
+  request.group_id = "g";
+  request.topics.reset();
+  const auto topics = groups.shard.fetch(request).topics;
+  REQUIRE(topics.size() == 2);
+  CHECK((topics[0].topic_id == Uuid{{1}}));
+  CHECK(topics[0].partitions.size() == 1);
+  CHECK((topics[1].topic_id == Uuid{{2}}));
+  CHECK(topics[1].name == "t");
+  CHECK(topics[1].partitions.size() == 2);
+}
+
+TEST_CASE("a commit of more than one batch can hold is refused as a whole", "[group]") {
+  GroupHarness groups;
+  protocol::OffsetCommitRequest request;
+  request.group_id = std::string(2000, 'g');
+  request.generation_id_or_member_epoch = -1;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "t";
+  const auto name = [&](std::int32_t count) {
+    topic.partitions.clear();
+    for (std::int32_t i = 0; i < count; ++i) topic.partitions.emplace_back().partition_index = PartitionId{i};
+  };
+  name(500);
+  CHECK(groups.shard.commit(request, 8, groups.now).records.size() == 500);
+  name(600);
+  const auto refused = groups.shard.commit(request, 8, groups.now);
+  CHECK(refused.records.empty());
+  CHECK(refused.response.topics.front().partitions.size() == 600);
+  CHECK(refused.response.topics.front().partitions.back().error_code == ErrorCode::invalid_commit_offset_size);
+}
+
+TEST_CASE("an offset that is to be kept for ever does not expire", "[group]") {
+  GroupHarness groups;
+  protocol::OffsetCommitRequest request;
+  request.group_id = "g";
+  request.generation_id_or_member_epoch = -1;
+  request.retention_time_ms = std::numeric_limits<std::int64_t>::max();
+  auto& topic = request.topics.emplace_back();
+  topic.name = "t";
+  topic.partitions.emplace_back();
+  groups.write_all({{.group = "g", .records = groups.shard.commit(request, 4, groups.now).records}});
+  groups.now.wall = groups.now.wall + std::chrono::milliseconds{hours{24 * 365}}.count();
+  CHECK(groups.shard.forget_expired(groups.now).empty());
+  CHECK(groups.shard.find_offsets("g") != nullptr);
+}
+
+TEST_CASE("a partition that is named twice is deleted once", "[group]") {
+  GroupHarness groups;
+  groups.commit("g", "", -1, "t", 0, 1);
+  protocol::OffsetDeleteRequest request;
+  request.group_id = "g";
+  auto& topic = request.topics.emplace_back();
+  topic.name = "t";
+  topic.partitions.resize(3);
+  request.topics.push_back(topic);
+  const auto deleted = groups.shard.delete_offsets(request);
+  CHECK(deleted.records.size() == 1);
+  CHECK(deleted.response.topics.front().partitions.size() == 1);
+  CHECK(deleted.response.topics.back().partitions.empty());
 }
 
 TEST_CASE("only groups without members are deleted", "[group]") {
