@@ -158,12 +158,13 @@ void fetch_single(OffsetFetchRequest& request, RequestContext& context, Respond<
   add_ids(group, *image);
   const auto version = context.api_version;
   std::vector<Group> groups{group};
-  context.services.groups.fetch(std::move(groups), request.require_stable, [image, group = std::move(group), version,
-                                                    answer = answer_with(std::move(respond))](auto fetched) {
-    if (version < kFirstWithGroupError) add_partitions_of(group, fetched.front());
-    settle_ids(fetched.front(), *image, false);
-    answer(of_single_group(std::move(fetched.front()), version));
-  });
+  context.services.groups.fetch(
+      std::move(groups), request.require_stable,
+      [image, group = std::move(group), version, answer = answer_with(std::move(respond))](auto fetched) {
+        if (version < kFirstWithGroupError) add_partitions_of(group, fetched.front());
+        settle_ids(fetched.front(), *image, false);
+        answer(of_single_group(std::move(fetched.front()), version));
+      });
 }
 
 }  // namespace

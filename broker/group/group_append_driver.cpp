@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -15,7 +16,7 @@ using protocol::ErrorCode;
 
 namespace {
 
-/// So much is gathered into one batch; a single request may have more.
+/// So much is gathered into one batch; a single request may have more, and then has one for itself.
 constexpr std::size_t kBatchBytesMax = 256 << 10;
 
 constexpr auto kGivenUp = ErrorCode::not_coordinator;
@@ -29,17 +30,23 @@ bool is_taken_in(const GroupRecord& record) {
 
 void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRecord> records, Done done) {
   if (state_ != State::active) return done(kGivenUp);  // what it rests on was thrown away in the middle of a step
-  const auto time = wall_clock_now();
-  if (gathered_.empty()) builder_.reset({});
-  for (const auto& record : records) {
-    count_rebalance(group, record);
-    const auto encoded = encode(record);
-    builder_.append({.timestamp = time,
-                     .key = ByteView{encoded.key},
-                     .value = encoded.value ? std::optional{ByteView{*encoded.value}} : std::nullopt});
-  }
-  shard_->on_append(group);
+  encode_all(records);
   const bool is_ahead = std::any_of(records.begin(), records.end(), is_taken_in);
+  shard_->on_append(group);
+  if (encoder_.batch_bytes_max() > partition_->settings()->segment_bytes) {
+    return refuse_too_large({.group = group, .is_ahead = is_ahead, .done = std::move(done)});
+  }
+  while (!gathered_.empty() && builder_.uncompressed_bytes() + encoder_.batch_bytes_max() > kBatchBytesMax) {
+    flush();
+    if (state_ != State::active) return done(kGivenUp);
+    encode_all(records);  // whoever was refused by `flush` may have sent the next request at once
+  }
+  if (gathered_.empty()) builder_.reset({});
+  const auto time = wall_clock_now();
+  encoder_.for_each([&](ByteView key, std::optional<ByteView> value) {
+    builder_.append({.timestamp = time, .key = key, .value = value});
+  });
+  for (const auto& record : records) count_rebalance(group, record);
   gathered_.push_back({.group = group, .records = std::move(records), .is_ahead = is_ahead, .done = std::move(done)});
   if (builder_.uncompressed_bytes() >= kBatchBytesMax) return flush();
   if (std::exchange(flush_is_posted_, true)) return;
@@ -49,6 +56,20 @@ void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRec
     self->flush_is_posted_ = false;
     self->flush();
   });
+}
+
+void GroupPartitionDriver::encode_all(const std::vector<GroupRecord>& records) {
+  encoder_.clear();
+  for (const auto& record : records) encoder_.add(record);
+}
+
+/// A batch has to fit into a segment. What is gathered must not share the fate of one that can't.
+void GroupPartitionDriver::refuse_too_large(Append append) {
+  spdlog::error("partition={} group={} a change of {} bytes is too large for a segment", partition_->name().to_string(),
+                append.group, encoder_.batch_bytes_max());
+  std::vector<Append> alone;
+  alone.push_back(std::move(append));
+  fail(std::move(alone), ErrorCode::unknown_server_error);
 }
 
 /// Every group epoch is one, as is every generation of a classic group that comes to an assignment; what is stored of
@@ -77,9 +98,7 @@ void GroupPartitionDriver::after_appends(Done done) {
 void GroupPartitionDriver::flush() {
   if (gathered_.empty()) return;
   auto gathered = std::exchange(gathered_, {});
-  const auto built = builder_.build();
-  std::vector<std::byte> bytes{built.begin(), built.end()};
-  const auto batch = record::MutableBatch::parse(bytes);
+  const auto batch = record::MutableBatch::parse(builder_.build());
   SLUICE_ASSERT(batch, gathered.front().group);
   const auto appended = partition_->append(*batch, wall_clock_now());
   if (!appended) return fail(std::move(gathered), coordinator_error(api::to_error_code(appended.error())));
@@ -88,16 +107,14 @@ void GroupPartitionDriver::flush() {
     append.end = end;
     appends_.push_back(std::move(append));
   }
-  partition_->when_replicated(end, [weak = weak_from_this(), end](ErrorCode error) {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->thread_.post([weak, end, error] {
-      if (const auto driver = weak.lock()) driver->on_replicated(end, error);
-    });
+  // Keeps the driver until everybody is answered: the partition lets go of those who wait when it ends.
+  partition_->when_replicated(end, [self = shared_from_this(), end](ErrorCode error) {
+    self->thread_.post([self, end, error] { self->on_replicated(end, error); });
   });
 }
 
-/// Acknowledgements may overtake one another; what is replicated up to `end` is so for all that lies below.
+/// Acknowledgements may overtake one another; what is replicated up to `end` is so for all that lies below. An answer
+/// may bring the next request at once, and that throw the shard away: the others are answered all the same.
 void GroupPartitionDriver::on_replicated(Offset end, ErrorCode error) {
   std::vector<Append> finished;
   while (!appends_.empty() && appends_.front().end <= end) {
@@ -108,9 +125,11 @@ void GroupPartitionDriver::on_replicated(Offset end, ErrorCode error) {
   if (error != ErrorCode::none) return fail(std::move(finished), coordinator_error(error));
   pause_ = {};
   for (auto& append : finished) {
-    for (const auto& record : append.records) shard_->replay(record);
+    if (state_ == State::active) {
+      for (const auto& record : append.records) shard_->replay(record);
+    }
     append.done(ErrorCode::none);
-    shard_->on_appended(append.group);
+    if (state_ == State::active) shard_->on_appended(append.group);
     for (const auto& waiting : append.waiting) waiting(ErrorCode::none);
   }
   wait_for_deadline();
@@ -125,7 +144,7 @@ void GroupPartitionDriver::fail(std::vector<Append> appends, ErrorCode error) {
   }
   for (auto& append : appends) {
     append.done(error);
-    shard_->on_appended(append.group);
+    if (state_ == State::active) shard_->on_appended(append.group);  // else it is another shard by now
     for (const auto& waiting : append.waiting) waiting(error);
   }
   wait_for_deadline();

@@ -33,9 +33,7 @@ void GroupCoordinatorDriver::apply(const controller::MetadataDelta& delta) {
       const auto all = drivers();
       for (const auto& driver : *all) {
         if (!driver) continue;
-        driver->thread().post([driver, before = change.before] {
-          if (driver->availability() == ErrorCode::none) driver->forget_topic(before->name, before->id);
-        });
+        driver->thread().post([driver, before = change.before] { driver->forget_topic(before->name, before->id); });
       }
     }
   }

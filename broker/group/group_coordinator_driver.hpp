@@ -65,7 +65,8 @@ class GroupCoordinatorDriver {
   void delete_offsets(protocol::OffsetDeleteRequest request, Answer<protocol::OffsetDeleteResponse> answer);
 
   // Answers are in the order of the request.
-  void fetch(std::vector<GroupShard::FetchOfGroup> groups, Answer<std::vector<GroupShard::FetchedOfGroup>> answer);
+  void fetch(std::vector<GroupShard::FetchOfGroup> groups, bool require_stable,
+             Answer<std::vector<GroupShard::FetchedOfGroup>> answer);
   void describe(std::vector<std::string> groups, Answer<std::vector<GroupShard::Described>> answer);
   void describe_consumers(std::vector<std::string> groups, Answer<std::vector<GroupShard::ConsumerDescribed>> answer);
   void delete_groups(std::vector<std::string> groups, Answer<std::vector<GroupShard::Deleted>> answer);

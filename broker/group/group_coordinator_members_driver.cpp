@@ -65,10 +65,14 @@ void GroupCoordinatorDriver::consumer_heartbeat(protocol::ConsumerGroupHeartbeat
 
 void GroupCoordinatorDriver::commit(protocol::OffsetCommitRequest request, std::int16_t version,
                                     Answer<protocol::OffsetCommitResponse> answer) {
-  auto shared = std::make_shared<const protocol::OffsetCommitRequest>(std::move(request));
-  const auto refuse = [answer, shared](ErrorCode error) {
+  struct Call {
+    protocol::OffsetCommitRequest request;
+    Answer<protocol::OffsetCommitResponse> answer;
+  };
+  const auto call = std::make_shared<Call>(Call{std::move(request), std::move(answer)});
+  const auto refuse = [call](ErrorCode error) {
     protocol::OffsetCommitResponse response;
-    for (const auto& topic : shared->topics) {
+    for (const auto& topic : call->request.topics) {
       auto& to = response.topics.emplace_back();
       to.name = topic.name;
       to.topic_id = topic.topic_id;
@@ -78,9 +82,10 @@ void GroupCoordinatorDriver::commit(protocol::OffsetCommitRequest request, std::
         item.error_code = error;
       }
     }
-    answer(std::move(response));
+    call->answer(std::move(response));
   };
-  use(shared->group_id, refuse, [shared, version, answer](auto& driver) { driver.commit(*shared, version, answer); });
+  use(call->request.group_id, refuse,
+      [call, version](auto& driver) { driver.commit(call->request, version, std::move(call->answer)); });
 }
 
 }  // namespace sluice::broker::group

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <spdlog/spdlog.h>
+#include <utility>
 #include <vector>
 
+#include "broker/controller/controller.hpp"
 #include "broker/group/group_partition_driver.hpp"
 #include "broker/server/blocking_pool.hpp"
 #include "protocol/record/record_stream.hpp"
@@ -30,6 +32,7 @@ void GroupPartitionDriver::start(BlockingPool& pool) {
 }
 
 void GroupPartitionDriver::begin_loading() {
+  deleted_.clear();  // the metadata that leftovers are told by is newer
   if (partition_->log_start_offset() == partition_->log_end_offset()) {
     state_ = State::active;
     return;
@@ -68,14 +71,28 @@ void GroupPartitionDriver::load(Offset end) {
   metrics_.load_latency.observe(took);
   spdlog::info("partition={} groups={} load_ms={}", name, shard->group_count(),
                std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
-  thread_.post(
-      [self = shared_from_this(), shard = std::move(shard)]() mutable { self->become_active(std::move(shard)); });
+  auto leftovers = leftovers_of(*shard);
+  thread_.post([self = shared_from_this(), shard = std::move(shard), leftovers = std::move(leftovers)]() mutable {
+    self->become_active(std::move(shard), std::move(leftovers));
+  });
 }
 
-void GroupPartitionDriver::become_active(std::unique_ptr<GroupShard> shard) {
+/// Offsets of topics that were deleted when nobody was there to forget them. The metadata that makes this broker the
+/// leader knows of every topic that the log's commits name; without it nothing counts as deleted.
+std::vector<GroupWrite> GroupPartitionDriver::leftovers_of(const GroupShard& shard) const {
+  const auto image = images_.image();
+  if (image->find_topic(partition_->topic_id()) == nullptr) return {};
+  return shard.forget_deleted_topics(*image);
+}
+
+void GroupPartitionDriver::become_active(std::unique_ptr<GroupShard> shard, std::vector<GroupWrite> leftovers) {
   if (state_ != State::loading) return;
   shard_ = std::move(shard);
   state_ = State::active;
+  if (availability() == ErrorCode::none) {
+    for (auto& gone : leftovers) write(std::move(gone));
+  }
+  for (const auto& [topic, topic_id] : std::exchange(deleted_, {})) forget_topic(topic, topic_id);
   wait_for_deadline();
 }
 

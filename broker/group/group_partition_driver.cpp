@@ -12,6 +12,15 @@ using protocol::ErrorCode;
 
 namespace {
 
+void turn_into_refusals(Effects& effects, ErrorCode error) {
+  for (auto& [ticket, response] : effects.joins) {
+    auto member_id = std::move(response.member_id);
+    response = refused<protocol::JoinGroupResponse>(error);
+    response.member_id = std::move(member_id);
+  }
+  for (auto& [ticket, response] : effects.syncs) response = refused<protocol::SyncGroupResponse>(error);
+}
+
 bool rests_on_appends(const Effects& effects) {
   return effects.wait_for_appends ||
          std::any_of(effects.writes.begin(), effects.writes.end(), [](const auto& write) { return write.replayed; });
@@ -135,22 +144,22 @@ void GroupPartitionDriver::settle(const std::string& group, Decision<Response> d
     append(group, std::move(decision.records), std::move(respond));
     return perform(std::move(decision.effects));
   }
-  if (!waits) respond(ErrorCode::none);
   perform(std::move(decision.effects));
-  if (waits) after_appends(std::move(respond));
+  if (waits) return after_appends(std::move(respond));
+  respond(ErrorCode::none);
 }
 
+/// Appends first: an answer may bring the next request at once.
 void GroupPartitionDriver::perform(Effects effects) {
   const bool waits = rests_on_appends(effects);
-  auto writes = std::exchange(effects.writes, {});
-  if (!waits) answer_waiting(std::move(effects));
-  for (auto& one : writes) write(std::move(one));
-  if (waits && effects.joins.size() + effects.syncs.size() > 0) {
-    after_appends([this, effects = std::move(effects)](ErrorCode error) mutable {
-      if (error == ErrorCode::none) answer_waiting(std::move(effects));  // else they are told by start_over
-    });
-  }
+  for (auto& one : std::exchange(effects.writes, {})) write(std::move(one));
   wait_for_deadline();
+  if (!waits) return answer_waiting(std::move(effects));
+  if (effects.joins.empty() && effects.syncs.empty()) return;
+  after_appends([this, effects = std::move(effects)](ErrorCode error) mutable {
+    if (error != ErrorCode::none) turn_into_refusals(effects, error);
+    answer_waiting(std::move(effects));
+  });
 }
 
 void GroupPartitionDriver::answer_waiting(Effects effects) {
@@ -164,8 +173,8 @@ void GroupPartitionDriver::answer_waiting(Effects effects) {
 
 void GroupPartitionDriver::write(GroupWrite write) {
   const auto group = write.group;
+  if (write.replayed) return append(group, std::move(write.records), [](ErrorCode) {});
   auto records = write.records;
-  if (write.replayed) return append(group, std::move(records), [](ErrorCode) {});
   append(group, std::move(records), [this, write = std::move(write)](ErrorCode error) mutable {
     if (state_ == State::active) perform(shard_->on_stored(std::move(write), error, now()));
   });

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/group/group_shard.hpp"
@@ -79,10 +80,13 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   // group_partition_driver_admin.cpp
   void commit(const protocol::OffsetCommitRequest& request, std::int16_t version,
               Answer<protocol::OffsetCommitResponse> answer);
-  void fetch(const GroupShard::FetchOfGroup& request, Answer<GroupShard::FetchedOfGroup> answer);
+  /// `require_stable`: commits of the group that are under way are waited for. When what the answer rests on could not
+  /// be written: not_coordinator, which all consumers know to retry elsewhere.
+  void fetch(const GroupShard::FetchOfGroup& request, bool require_stable, Answer<GroupShard::FetchedOfGroup> answer);
   void delete_offsets(const protocol::OffsetDeleteRequest& request, Answer<protocol::OffsetDeleteResponse> answer);
   void delete_group(const std::string& group, Answer<GroupShard::Deleted> answer);
   void describe_consumer(const std::string& group, Answer<GroupShard::ConsumerDescribed> answer);
+  /// Also what is being committed to it, or loaded, when it is deleted; may be called before the driver is available.
   void forget_topic(const std::string& topic, const Uuid& topic_id);
   void forget_expired();
 
@@ -92,7 +96,7 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   struct Append {
     Offset end = kNoOffset;  ///< kNoOffset: gathered, not in the log yet
     std::string group;
-    std::vector<GroupRecord> records;
+    std::vector<GroupRecord> records{};
     bool is_ahead = false;  ///< the shard has taken some of the records in
     Done done;
     std::vector<Done> waiting{};  ///< until this one is done
@@ -107,7 +111,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void load(Offset end);
   Result<> replay_log(GroupShard& shard, Offset end) const;
   void replay_batch(GroupShard& shard, const record::BatchView& batch) const;
-  void become_active(std::unique_ptr<GroupShard> shard);
+  std::vector<GroupWrite> leftovers_of(const GroupShard& shard) const;
+  void become_active(std::unique_ptr<GroupShard> shard, std::vector<GroupWrite> leftovers);
   void load_later();
 
   template <class Response>
@@ -117,6 +122,8 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void write(GroupWrite write);
   // group_append_driver.cpp
   void append(const std::string& group, std::vector<GroupRecord> records, Done done);
+  void encode_all(const std::vector<GroupRecord>& records);
+  void refuse_too_large(Append append);
   void count_rebalance(const std::string& group, const GroupRecord& record);
   void after_appends(Done done);
   void flush();
@@ -138,14 +145,16 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   BlockingPool* loaders_ = nullptr;
   std::unique_ptr<GroupShard> shard_;  // never null
   State state_ = State::loading;
-  std::atomic<bool> stopping_{false};   // as `stopped`, for those who load
-  std::chrono::milliseconds pause_{0};  // before it is loaded once more; 0: all is well
+  std::atomic<bool> stopping_{false};                  // as `stopped`, for those who load
+  std::chrono::milliseconds pause_{0};                 // before it is loaded once more; 0: all is well
+  std::vector<std::pair<std::string, Uuid>> deleted_;  // topics, while the groups were loaded
   std::uint64_t next_ticket_ = 1;
   std::unordered_map<Ticket, WaitingJoin> joins_;
   std::unordered_map<Ticket, Answer<protocol::SyncGroupResponse>> syncs_;
   std::deque<Append> appends_;    // ascending by `end`: not yet committed
   std::vector<Append> gathered_;  // whose records are in `builder_`
   bool flush_is_posted_ = false;
+  RecordEncoder encoder_;  // what is about to be gathered
   record::BatchBuilder builder_;
   std::unique_ptr<Timer> timer_;  // of the shard's next deadline, or of the pause
   Instant timer_due_{0};

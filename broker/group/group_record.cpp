@@ -2,8 +2,8 @@
 
 #include <type_traits>
 
+#include "protocol/record/batch_format.hpp"
 #include "protocol/wire/reader.hpp"
-#include "protocol/wire/writer.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -36,12 +36,18 @@ constexpr Format kFormat<CurrentAssignmentRecord>{8, 0};
 template <>
 constexpr Format kFormat<RegexRecord>{16, 0};
 
+/// What a batch has besides keys and values: its header, and of each record four lengths and numbers of up to 5 bytes,
+/// a timestamp of up to 10, attributes, and the count of headers.
+constexpr std::size_t kRecordOverheadMax = 4 * 5 + 10 + 2;
+
+/// Returns how many bytes it wrote.
 template <class Message>
-std::vector<std::byte> with_version(std::int16_t prefix, const Message& message, std::int16_t version) {
-  wire::Writer writer;
+std::size_t write_with_version(std::int16_t prefix, const Message& message, std::int16_t version,
+                               wire::Writer& writer) {
+  const auto begin = writer.size();
   writer.int16(prefix);
   encode(message, version, writer);
-  return writer.take();
+  return writer.size() - begin;
 }
 
 template <class Record>
@@ -50,18 +56,6 @@ std::int16_t value_version(const Record& record) {
     if (record.value->expire_timestamp != kNoTimestamp) return kExpiringOffsetCommitValue;
   }
   return kFormat<Record>.value_version;
-}
-
-template <class Record>
-EncodedRecord encode_kind(const Record& record) {
-  EncodedRecord encoded;
-  encoded.key =
-      with_version(kFormat<Record>.kind, record.key, std::remove_cvref_t<decltype(record.key)>::kVersions.max);
-  if (record.value) {
-    const auto version = value_version(record);
-    encoded.value = with_version(version, *record.value, version);
-  }
-  return encoded;
 }
 
 template <class Record>
@@ -109,7 +103,36 @@ const std::string& group_of(const GroupRecord& record) {
 }
 
 EncodedRecord encode(const GroupRecord& record) {
-  return std::visit([](const auto& kind) { return encode_kind(kind); }, record);
+  RecordEncoder encoder;
+  encoder.add(record);
+  EncodedRecord encoded;
+  encoder.for_each([&](ByteView key, std::optional<ByteView> value) {
+    encoded.key.assign(key.begin(), key.end());
+    if (value) encoded.value.emplace(value->begin(), value->end());
+  });
+  return encoded;
+}
+
+void RecordEncoder::clear() noexcept {
+  writer_.clear();
+  sizes_.clear();
+}
+
+void RecordEncoder::add(const GroupRecord& record) {
+  std::visit(
+      [&]<class Record>(const Record& kind) {
+        constexpr auto kKeyVersion = decltype(kind.key)::kVersions.max;
+        auto& sizes = sizes_.emplace_back();
+        sizes.key = write_with_version(kFormat<Record>.kind, kind.key, kKeyVersion, writer_);
+        if (!kind.value) return;
+        const auto version = value_version(kind);
+        sizes.value = write_with_version(version, *kind.value, version, writer_);
+      },
+      record);
+}
+
+std::size_t RecordEncoder::batch_bytes_max() const noexcept {
+  return record::kBatchHeaderBytes + writer_.size() + sizes_.size() * kRecordOverheadMax;
 }
 
 DecodedRecord decode(ByteView key, std::optional<ByteView> value) {

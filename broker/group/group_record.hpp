@@ -22,6 +22,7 @@
 #include "protocol/messages/group_metadata_value.hpp"
 #include "protocol/messages/offset_commit_key.hpp"
 #include "protocol/messages/offset_commit_value.hpp"
+#include "protocol/wire/writer.hpp"
 
 namespace sluice::broker::group {
 
@@ -70,6 +71,36 @@ struct EncodedRecord {
   std::optional<std::vector<std::byte>> value;  ///< nullopt: a tombstone
 };
 EncodedRecord encode(const GroupRecord& record);
+
+/// Encodes records one behind the other, in memory that it keeps for the next.
+class RecordEncoder {
+ public:
+  void clear() noexcept;
+  void add(const GroupRecord& record);
+
+  /// What a batch of all of them has at most.
+  std::size_t batch_bytes_max() const noexcept;
+
+  /// Calls `use(ByteView key, std::optional<ByteView> value)` for each; the views last until the next `add` or `clear`.
+  template <class Use>
+  void for_each(Use&& use) const {
+    const auto bytes = writer_.bytes();
+    std::size_t at = 0;
+    for (const auto& [key, value] : sizes_) {
+      use(bytes.subspan(at, key), value ? std::optional{bytes.subspan(at + key, *value)} : std::nullopt);
+      at += key + value.value_or(0);
+    }
+  }
+
+ private:
+  struct Sizes {
+    std::size_t key;
+    std::optional<std::size_t> value;
+  };
+
+  wire::Writer writer_;
+  std::vector<Sizes> sizes_;
+};
 
 enum class DecodeProblem { none, unknown_kind, malformed };
 

@@ -20,11 +20,11 @@ void GroupMetrics::collect_census(std::vector<prometheus::MetricFamily>& familie
   const auto census = census_();
   auto groups = Family::gauge("sluice_groups", "Groups that this broker coordinates, by type and state.");
   for (const auto& [kind, count] : census.groups) {
-    groups.add(number(count), {{"type", kind.first}, {"state", kind.second}});
+    groups.add(number(count), {{"type", std::string{kind.first}}, {"state", std::string{kind.second}}});
   }
   groups.move_to(families);
   auto members = Family::gauge("sluice_group_members", "Members of those groups, by type of the group.");
-  for (const auto& [type, count] : census.members) members.add(number(count), {{"type", type}});
+  for (const auto& [type, count] : census.members) members.add(number(count), {{"type", std::string{type}}});
   members.move_to(families);
   Family::gauge("sluice_group_offsets", "Committed offsets that those groups keep.")
       .add(number(census.offsets))

@@ -88,7 +88,7 @@ void BatchBuilder::extend_to(Offset last) {
   next_offset_ = last + 1;
 }
 
-ByteView BatchBuilder::build() {
+MutableBytes BatchBuilder::build() {
   auto* batch = &plain_;
   if (options_.compression != Compression::none) {
     packed_.resize(kBatchHeaderBytes);

@@ -59,8 +59,8 @@ class BatchBuilder {
   bool empty() const noexcept { return record_count_ == 0; }
   std::size_t uncompressed_bytes() const noexcept { return plain_.size(); }  ///< header included
 
-  /// The finished batch, CRC and all; the view lasts until the next reset().
-  ByteView build();
+  /// The finished batch, CRC and all, to be changed in place by whoever appends it; lasts until the next reset().
+  MutableBytes build();
 
  private:
   void write_header(std::byte* header, std::size_t batch_bytes) const noexcept;

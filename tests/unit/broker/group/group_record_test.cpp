@@ -76,6 +76,21 @@ TEST_CASE("what is gone has no value", "[group]") {
   CHECK_FALSE(encode(GroupMetadataRecord{{.group = "g"}, std::nullopt}).value);
 }
 
+TEST_CASE("an encoder keeps records apart", "[group]") {
+  const std::vector<GroupRecord> records{offset_tombstone("g", "t", PartitionId{0}),
+                                         offset_record("g", "t", PartitionId{1}, {.offset = Offset{9}}),
+                                         GroupMetadataRecord{{.group = "g"}, std::nullopt}};
+  RecordEncoder encoder;
+  for (int round = 0; round < 2; ++round) {
+    encoder.clear();
+    for (const auto& record : records) encoder.add(record);
+    std::vector<GroupRecord> decoded;
+    encoder.for_each(
+        [&](ByteView key, std::optional<ByteView> value) { decoded.push_back(*decode(key, value).record); });
+    CHECK(decoded == records);
+  }
+}
+
 TEST_CASE("records of other kinds are left alone, damaged ones are told apart", "[group]") {
   const auto bytes = [](std::initializer_list<int> values) {
     std::vector<std::byte> made;
