@@ -144,7 +144,7 @@ void GroupShard::finish_loading(Now now) {
   for (auto next = groups_.begin(); next != groups_.end();) {
     const auto& [id, group] = *next++;  // settling may remove it
     if (group.classic) group.classic->restore(now);
-    if (group.consumer) group.consumer->restore(now);
+    if (group.consumer) group.consumer->restore(*image_, now);
     if (group.classic || group.consumer) settle(std::string{id});
   }
 }

@@ -1,6 +1,7 @@
 #include "broker/group/classic/classic_group.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "protocol/wire/reader.hpp"
 
@@ -49,13 +50,24 @@ ErrorCode ClassicGroup::check_member(const std::string& member_id,
 
 bool ClassicGroup::is_subscribed_to(std::string_view topic) const {
   if (!is_consumer_group() || is_deserted()) return false;
+  const auto& read = topics_read();
+  return read.all || read.names.contains(topic);
+}
+
+const ClassicGroup::TopicsRead& ClassicGroup::topics_read() const {
+  if (topics_read_) return *topics_read_;
+  auto& read = topics_read_.emplace();
   for (const auto& [id, member] : members_) {
     for (const auto& protocol : member.protocols) {
-      const auto topics = topics_of(protocol.metadata);
-      if (!topics || std::find(topics->begin(), topics->end(), topic) != topics->end()) return true;
+      auto topics = topics_of(protocol.metadata);
+      if (!topics) {
+        read.all = true;
+        return read;
+      }
+      read.names.insert(std::make_move_iterator(topics->begin()), std::make_move_iterator(topics->end()));
     }
   }
-  return false;
+  return read;
 }
 
 GroupMetadataRecord ClassicGroup::metadata_record(
@@ -154,6 +166,7 @@ void ClassicGroup::set_protocols(ClassicMember& member, std::vector<MemberProtoc
   support_.remove(member.protocols);
   member.protocols = std::move(protocols);
   support_.add(member.protocols);
+  topics_read_.reset();
 }
 
 void ClassicGroup::set_join(ClassicMember& member, std::optional<Ticket> ticket) {

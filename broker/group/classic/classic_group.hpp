@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,13 @@ class ClassicGroup {
   protocol::DescribeGroupsResponse::DescribedGroup describe() const;
 
  private:
+  /// The topics that members read.
+  struct TopicsRead {
+    bool all = false;  // some subscription can't be read: it may be any
+    std::set<std::string, std::less<>> names;
+  };
+  const TopicsRead& topics_read() const;
+
   // Joining.
   void join_as_new(const JoinCall& call, Now now, Effects& out);
   void join_again(const JoinCall& call, Now now, Effects& out);
@@ -122,6 +130,7 @@ class ClassicGroup {
   // Syncing.
   void answer_sync(ClassicMember& member, protocol::ErrorCode error, Now now, Effects& out);
   void fail_syncs(protocol::ErrorCode error, Now now, Effects& out);
+  std::size_t record_bytes(const std::map<std::string, std::vector<std::byte>>& assignments) const;
   GroupMetadataRecord metadata_record(const std::map<std::string, std::vector<std::byte>>* assignments) const;
 
   /// unknown_member_id, fenced_instance_id or none.
@@ -153,6 +162,7 @@ class ClassicGroup {
   std::size_t joined_ = 0;   // of members_, those whose JoinGroup waits
   std::size_t synced_ = 0;   // of members_, those with has_synced
   ProtocolSupport support_;  // by members_
+  mutable std::optional<TopicsRead> topics_read_;  // by members_; nullopt: to be made anew when it is asked for
   // No id of pending_ and no session of members_ that do not wait ends before.
   std::optional<Instant> silence_deadline_;
   std::map<std::string, std::string> static_ids_;  // instance id -> member id

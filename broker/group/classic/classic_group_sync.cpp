@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "broker/group/classic/classic_group.hpp"
+#include "broker/group/member_limits.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -22,10 +23,12 @@ Effects ClassicGroup::sync(const protocol::SyncGroupRequest& request, Ticket tic
     return refuse(error);
   }
   if (request.generation_id != generation_id_) return refuse(ErrorCode::illegal_generation);
+  // First: who is to join again anyway may have been told another protocol, by a group that has become a classic one
+  // since, and clients end when they hear of an inconsistent one.
+  if (state_ == ClassicState::preparing_rebalance) return refuse(ErrorCode::rebalance_in_progress);
   if (differs(request.protocol_type, protocol_type_) || differs(request.protocol_name, protocol_)) {
     return refuse(ErrorCode::inconsistent_group_protocol);  // KIP-559
   }
-  if (state_ == ClassicState::preparing_rebalance) return refuse(ErrorCode::rebalance_in_progress);
   if (state_ == ClassicState::empty) return refuse(ErrorCode::unknown_member_id);
 
   auto& member = members_.at(request.member_id);
@@ -38,9 +41,25 @@ Effects ClassicGroup::sync(const protocol::SyncGroupRequest& request, Ticket tic
   } else if (member.id == leader_) {
     std::map<std::string, std::vector<std::byte>> assignments;
     for (const auto& assigned : request.assignments) assignments[assigned.member_id] = assigned.assignment;
+    if (record_bytes(assignments) > kGroupBytesMax) {
+      fail_syncs(ErrorCode::unknown_server_error, now, out);  // as when it could not be written
+      rebalance(now, out);
+      return out;
+    }
     out.writes.push_back({.group = id_, .records = {metadata_record(&assignments)}, .generation_id = generation_id_});
   }
   return out;
+}
+
+/// About so much a record of this generation takes.
+std::size_t ClassicGroup::record_bytes(const std::map<std::string, std::vector<std::byte>>& assignments) const {
+  std::size_t bytes = 0;
+  for (const auto& [id, member] : members_) {
+    bytes += id.size() + member.instance_id.value_or("").size() + member.client_id.size() + member.client_host.size();
+    if (const auto* protocol = member.find_protocol(protocol_)) bytes += protocol->metadata.size();
+    if (const auto assigned = assignments.find(id); assigned != assignments.end()) bytes += assigned->second.size();
+  }
+  return bytes;
 }
 
 Effects ClassicGroup::on_stored(GroupWrite write, ErrorCode error, Now now) {

@@ -102,7 +102,7 @@ class ConsumerGroup {
   void replay(const CurrentAssignmentRecord& record);
   void replay(const RegexRecord& record);
   /// All records were replayed: everybody gets a new session.
-  void restore(Now now);
+  void restore(const controller::MetadataImage& image, Now now);
 
   ConsumerGroupState state() const;
   /// Whether anything is stored of the group, its offsets apart.
@@ -151,7 +151,8 @@ class ConsumerGroup {
   ConsumerMember* find_static_member(const std::optional<std::string>& instance_id);
   bool is_full_for(const std::string& member_id) const;
   /// consumer_group_members.cpp. `new_id` takes the place of a static member, and its assignment along, at epoch 0.
-  void replace_static_member(const std::string& old_id, const std::string& new_id, Records& records);
+  /// Whether it was a member besides, whose assignment is free then: the group has changed.
+  bool replace_static_member(const std::string& old_id, const std::string& new_id, Records& records);
   /// Makes `told` what is known of the member, which may be new. Whether its subscription is another now.
   bool update_member(const std::string& id, MemberValue told, Records& records);
   /// Tombstones; the group epoch is bumped. Nothing for ids that are no members.

@@ -34,8 +34,9 @@ ConsumerGroup::MemberValue ConsumerGroup::told_by(const ConsumerMember& member) 
   return value;
 }
 
-void ConsumerGroup::replace_static_member(const std::string& old_id, const std::string& new_id, Records& records) {
+bool ConsumerGroup::replace_static_member(const std::string& old_id, const std::string& new_id, Records& records) {
   SLUICE_ASSERT(old_id != new_id);
+  const bool ends_another = members_.contains(new_id);
   const auto& old = members_.at(old_id);
   MemberRecord told{{id_, new_id}, told_by(old)};
   TargetAssignmentRecord target{{id_, new_id}, target_record_value(target_of(old_id))};
@@ -49,6 +50,7 @@ void ConsumerGroup::replace_static_member(const std::string& old_id, const std::
   emit(std::move(told), records);
   emit(std::move(target), records);
   emit(std::move(current), records);
+  return ends_another;
 }
 
 bool ConsumerGroup::update_member(const std::string& id, MemberValue told, Records& records) {

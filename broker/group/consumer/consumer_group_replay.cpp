@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/group/consumer/consumer_group.hpp"
+#include "broker/group/consumer_options.hpp"
 
 namespace sluice::broker::group {
 namespace {
@@ -99,9 +100,10 @@ void ConsumerGroup::replay(const RegexRecord& record) {
   regexes_.set(regex, std::move(topics));
 }
 
-void ConsumerGroup::restore(Now now) {
+void ConsumerGroup::restore(const controller::MetadataImage& image, Now now) {
+  const auto session_timeout = consumer_options(settings_, image, id_).session_timeout;
   for (auto& [id, member] : members_) {
-    keep_alive(member, session_timeout_of(member), now);
+    keep_alive(member, member.classic ? session_timeout_of(member) : session_timeout, now);
     if (!member.pending_revocation.empty() && !member.classic) {
       member.rebalance_deadline = now.steady + member.rebalance_timeout;
       schedule(member);

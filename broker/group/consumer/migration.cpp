@@ -230,11 +230,12 @@ std::optional<Downgraded> downgrade(const std::string& id, const ConsumerGroup& 
   // That of the members who are up to date, so that they are asked to join again and not told that they are lost.
   value.generation = consumer.assignment_epoch();
   value.protocol = protocol;
-  // Without a leader they have to join again, after a restart of the coordinator too. So they do when one of them has
-  // not synced yet: it was told another way of assigning, and will be asked to sync with that.
-  const bool all_have_synced =
-      std::none_of(members.begin(), members.end(), [](const auto& entry) { return entry.second.sync_deadline; });
-  const bool is_settled = consumer.state() == ConsumerGroupState::stable && all_have_synced;
+  // Without a leader they have to join again, after a restart of the coordinator too. So they do when one of them is
+  // about to sync with another way of assigning, which it was told when it joined.
+  const bool is_misled = std::any_of(members.begin(), members.end(), [&](const auto& entry) {
+    return entry.second.sync_deadline && entry.second.classic->supported_protocols.front().name != protocol;
+  });
+  const bool is_settled = consumer.state() == ConsumerGroupState::stable && !is_misled;
   value.leader = is_settled ? std::optional{members.begin()->first} : std::nullopt;
   value.current_state_timestamp = now.wall;
   std::size_t bytes = 0;

@@ -24,9 +24,9 @@ struct Upgraded {
   std::vector<GroupRecord> records{};  ///< taken in by `group` already; they end the classic group
 };
 
-/// Changes nothing of `classic`. What its members were assigned last is what they own and what they are to own; a
-/// member that is in the middle of a rebalance owns what it told it does, too, until it has joined again and tells
-/// otherwise.
+/// Changes nothing of `classic`. What its members were assigned last is what they own and what they are to own; what a
+/// member told it had when it joined last it owns, too, unless somebody else was assigned it, until it has joined again
+/// and tells otherwise.
 Upgraded upgrade(const std::string& id, const ClassicGroup& classic, const config::GroupSettings& settings,
                  const controller::MetadataImage& image, Now now);
 
@@ -39,7 +39,7 @@ struct Downgraded {
 };
 
 /// nullopt: the group stays what it is, having other than classic members, or none, or more than a classic group may
-/// have, or no way of assigning that all of them know; or the settings do not allow it. The members have to join again
+/// have or one record hold, or no way of assigning that all of them know; or the settings do not allow it. The members have to join again
 /// unless everyone owns what it is to own.
 std::optional<Downgraded> downgrade(const std::string& id, const ConsumerGroup& consumer,
                                     const config::GroupSettings& settings, const controller::MetadataImage& image,

@@ -29,6 +29,8 @@ class ResolvedRegexes {
   void erase(const std::string& regex);
   /// Null: not known, or not looked up yet.
   const std::vector<std::string>* topics_of(const std::string& regex) const;
+  std::size_t count() const noexcept { return regexes_.size(); }
+  bool contains(const std::string& regex) const { return regexes_.contains(regex); }
   /// All that have been looked up.
   std::vector<std::string> stored() const;
   /// Those of them that no member subscribes with any more.

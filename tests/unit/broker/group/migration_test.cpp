@@ -168,6 +168,67 @@ TEST_CASE("members in the middle of a rebalance are sent back to join the new gr
   for (const auto* name : {"a", "b", "c", "d"}) CHECK(group.owned_by(name) >= 1);
 }
 
+TEST_CASE("what a member is to give up stays its own until it has heard of it, whatever the group turns into",
+          "[group][migration]") {
+  MixedGroup group;
+  group.add("a", Protocol::cooperative);
+  group.settle();
+  REQUIRE(group.owned_by("a") == 6);
+  group.add("b", Protocol::cooperative);
+  const auto is_syncing = [&] { return group["a"].syncing && group["b"].syncing; };
+  for (int i = 0; i < 40 && !is_syncing(); ++i) {
+    for (const auto* name : {"a", "b"}) {
+      if (!group[name].syncing) group.act(group[name]);
+    }
+  }
+  REQUIRE(is_syncing());
+  REQUIRE(group.classic().state() == ClassicState::stable);  // and the answers are on their way
+  REQUIRE(group.owned_by("a") == 6);
+  group.add("c", Protocol::consumer);
+  group.act(group["c"]);
+  REQUIRE(group.is_consumer());
+  CHECK(group.owned_by("c") == 0);
+  CHECK(group.consumer().members().at(group["a"].id).assigned.size() == 6);
+  group.settle();
+  for (const auto* name : {"a", "b", "c"}) CHECK(group.owned_by(name) == 2);
+}
+
+TEST_CASE("a member that syncs while its group turns classic is sent back to join, whatever protocol it names",
+          "[group][migration]") {
+  MixedGroup group;
+  group.add("c", Protocol::consumer);
+  auto& a = group.add("a", Protocol::eager);
+  auto& b = group.add("b", Protocol::eager);
+  a.assignors = {"sticky", "range"};
+  b.assignors = {"range"};
+  group.settle();
+  REQUIRE(group.is_consumer());
+  a.must_join = true;
+  group.act(a);
+  group.act(a);
+  REQUIRE(a.syncing);
+  protocol::SyncGroupRequest sync;
+  sync.group_id = "g";
+  sync.member_id = a.id;
+  sync.generation_id = a.epoch;
+  sync.protocol_type = "consumer";
+  sync.protocol_name = "sticky";
+  SECTION("and did so in time") {
+    group.leave("c");
+    REQUIRE(group.is_classic());
+    CHECK(group.classic().protocol() == "range");
+  }
+  SECTION("or joined once more") {
+    group.send(group.join_request(a));
+    group.leave("c");
+    REQUIRE(group.is_classic());
+  }
+  CHECK(group.classic().state() == ClassicState::preparing_rebalance);
+  CHECK(group.syncs.at(group.send(sync)).error_code == ErrorCode::rebalance_in_progress);
+  group.settle();
+  CHECK(group.owned_in_all() == 6);
+}
+
 TEST_CASE("the first rebalance of a classic group may be cut short by a consumer of the new protocol",
           "[group][migration]") {
   MixedGroup group;
@@ -221,6 +282,17 @@ TEST_CASE("some classic groups can't become consumer groups", "[group][migration
     const auto bytes = as_byte_view(std::string_view{blob, 9});
     request.protocols[0].metadata.assign(bytes.begin(), bytes.begin() + (*blob == 0 ? 1 : 9));
     group.send(request, 3);
+    CHECK(try_to_join(group) == ErrorCode::group_id_not_found);
+    CHECK(group.is_classic());
+  }
+  SECTION("when they tell each other too much") {
+    MixedGroup group;
+    for (int i = 0; i < 17; ++i) {
+      auto request = group.join_request(group.add("a", Protocol::eager));
+      request.protocols.push_back({"other", std::vector<std::byte>(1'000'000)});
+      group.send(request, 3);
+    }
+    REQUIRE(group.classic().members().size() == 17);
     CHECK(try_to_join(group) == ErrorCode::group_id_not_found);
     CHECK(group.is_classic());
   }

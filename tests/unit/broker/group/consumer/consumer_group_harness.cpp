@@ -209,7 +209,7 @@ void ConsumerGroupHarness::obey(Client& client, const Response& response) {
 std::unique_ptr<ConsumerGroup> ConsumerGroupHarness::replayed(const std::vector<GroupRecord>& records) const {
   auto fresh = std::make_unique<ConsumerGroup>(kGroup, settings);
   for (const auto& record : records) replay(*fresh, reread(record));
-  fresh->restore(now);
+  fresh->restore(image, now);
   return fresh;
 }
 

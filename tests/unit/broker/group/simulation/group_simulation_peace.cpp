@@ -34,19 +34,18 @@ void GroupSimulation::check_classic(const broker::group::ClassicGroup& group) {
   }
 }
 
-/// Two that both believe to have a partition: one of them is out of the group, or of an earlier generation.
+/// Two that both believe to have a partition: one of them is out of the group; or both speak the classic protocol, and
+/// one is of an earlier generation.
 void GroupSimulation::check_owned(const Client& gained) {
   const auto* group = coordinator_.stored().find_consumer(kGroup);
   for (const auto& other : clients_) {
     if (other.get() == &gained || !other->is_running()) continue;
-    bool may_both_have = true;
+    bool may_both_have = group == nullptr || !group->members().contains(other->member_id()) ||
+                         !group->members().contains(gained.member_id());
     const auto* classic = dynamic_cast<const ClassicClient*>(&gained);
     const auto* other_classic = dynamic_cast<const ClassicClient*>(other.get());
     if (classic != nullptr && other_classic != nullptr) {
       may_both_have = classic->owned_generation_id() != other_classic->owned_generation_id();
-    } else if (classic == nullptr && other_classic == nullptr) {
-      may_both_have = group == nullptr || !group->members().contains(other->member_id()) ||
-                      !group->members().contains(gained.member_id());
     }
     if (may_both_have) continue;
     for (const auto& partition : gained.owned()) {
