@@ -7,6 +7,12 @@ namespace sluice::broker::group {
 using protocol::ErrorCode;
 using std::chrono::milliseconds;
 
+namespace {
+
+constexpr milliseconds kRetryMin{1000};
+
+}  // namespace
+
 void ClassicGroup::rejoin_or_rebalance(Now now, Effects& out) {
   if (state_ != ClassicState::preparing_rebalance) return rebalance(now, out);
   if (!initial_delay_ && all_have_joined()) complete_join(now, out);
@@ -50,7 +56,8 @@ void ClassicGroup::complete_join(Now now, Effects& out) {
   }
   for (const auto& id : absent) remove_member(id, now, out);
   if (!members_.empty() && !elect_leader_among_joined()) {
-    join_deadline_ = now.steady + rebalance_timeout();  // static members only, all away: nobody could lead
+    // Static members only, all away: nobody could lead. Their rebalance timeouts may be zero.
+    join_deadline_ = now.steady + std::max(rebalance_timeout(), kRetryMin);
     return;
   }
   ++generation_id_;

@@ -7,7 +7,7 @@
 namespace sluice::broker::group {
 namespace {
 
-/// Each name once: a client might repeat one.
+/// Each name once: a client might repeat one. There are kProtocolsMax at most.
 template <class Use>
 void for_each_name(const std::vector<MemberProtocol>& protocols, Use use) {
   for (auto next = protocols.begin(); next != protocols.end(); ++next) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "broker/group/assignor/assignor.hpp"
@@ -25,8 +26,29 @@ std::vector<CurrentValue::TopicPartitions> with_epochs(const TopicPartitions& pa
   return items;
 }
 
-bool has(const std::vector<std::string>& ascending, const std::string& name) {
-  return std::binary_search(ascending.begin(), ascending.end(), name);
+using SubscriptionKey = std::pair<std::string_view, std::span<const std::string>>;  // the regex, and the names
+
+SubscriptionKey subscription_key(const ConsumerMember& member) {
+  return {member.has_regex() ? std::string_view{*member.subscribed_topic_regex} : std::string_view{},
+          member.subscribed_topic_names};
+}
+
+struct LessSubscription {
+  bool operator()(const SubscriptionKey& left, const SubscriptionKey& right) const {
+    if (left.first != right.first) return left.first < right.first;
+    return std::lexicographical_compare(left.second.begin(), left.second.end(), right.second.begin(),
+                                        right.second.end());
+  }
+};
+
+/// The positions in `topics`, which are ascending by name, of those that are among `names`.
+void add_positions(const std::vector<std::string>& names, std::span<const AssignableTopic> topics,
+                   std::vector<std::size_t>& positions) {
+  for (const auto& name : names) {
+    const auto at = std::lower_bound(topics.begin(), topics.end(), name,
+                                     [](const auto& topic, const auto& wanted) { return topic.name < wanted; });
+    if (at != topics.end() && at->name == name) positions.push_back(static_cast<std::size_t>(at - topics.begin()));
+  }
 }
 
 }  // namespace
@@ -70,15 +92,15 @@ void ConsumerGroup::assign_target(Step& step) {
   const auto topics = topics_.assignable();
   std::vector<AssignableMember> members;
   members.reserve(members_.size());
-  const ConsumerMember* last = nullptr;
+  // Most members of a group subscribe alike.
+  std::map<SubscriptionKey, std::vector<std::size_t>, LessSubscription> known;
   for (const auto& [id, member] : members_) {
     auto& to = members.emplace_back(AssignableMember{.id = id, .previous = &target_of(id)});
     if (member.instance_id) to.instance_id = *member.instance_id;
     if (member.rack_id) to.rack = *member.rack_id;
-    const bool as_last = last != nullptr && last->subscribed_topic_names == member.subscribed_topic_names &&
-                         last->subscribed_topic_regex == member.subscribed_topic_regex;
-    to.subscription = as_last ? members[members.size() - 2].subscription : subscription_of(member, topics);
-    last = &member;
+    const auto [at, is_new] = known.try_emplace(subscription_key(member));
+    if (is_new) at->second = subscription_of(member, topics);
+    to.subscription = at->second;
   }
   const auto* assignor = find_assignor(assignor_name());
   SLUICE_ASSERT(assignor != nullptr);  // the settings name none that we don't have
@@ -105,13 +127,12 @@ protocol::ConsumerGroupTargetAssignmentMemberValue ConsumerGroup::target_record_
 
 std::vector<std::size_t> ConsumerGroup::subscription_of(const ConsumerMember& member,
                                                         std::span<const AssignableTopic> topics) const {
-  static const std::vector<std::string> kNone;
-  const auto* resolved = member.has_regex() ? regexes_.topics_of(*member.subscribed_topic_regex) : nullptr;
-  const auto& by_regex = resolved == nullptr ? kNone : *resolved;
   std::vector<std::size_t> positions;
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    if (has(member.subscribed_topic_names, topics[i].name) || has(by_regex, topics[i].name)) positions.push_back(i);
-  }
+  add_positions(member.subscribed_topic_names, topics, positions);
+  const auto* resolved = member.has_regex() ? regexes_.topics_of(*member.subscribed_topic_regex) : nullptr;
+  if (resolved != nullptr) add_positions(*resolved, topics, positions);
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   return positions;
 }
 

@@ -1,6 +1,7 @@
 #include "broker/group/consumer/consumer_protocol_blob.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "protocol/wire/reader.hpp"
 #include "protocol/wire/writer.hpp"
@@ -27,16 +28,17 @@ std::optional<Message> decode_blob(ByteView bytes) {
 
 template <class Items>
 TopicPartitions to_ids(const Items& items, const controller::MetadataImage& image) {
-  TopicPartitions result;
+  std::map<Uuid, TopicPartitions::Partitions> collected;  // a client might name a topic any number of times
   for (const auto& item : items) {
     const auto* topic = image.find_topic(item.topic);
     if (topic == nullptr) continue;
-    auto partitions = result.of(topic->id);
+    auto& partitions = collected[topic->id];
     for (const auto partition : item.partitions) {
       if (topic->find_partition(partition) != nullptr) partitions.push_back(partition);
     }
-    result.set(topic->id, std::move(partitions));
   }
+  TopicPartitions result;
+  for (auto& [topic, partitions] : collected) result.set(topic, std::move(partitions));
   return result;
 }
 

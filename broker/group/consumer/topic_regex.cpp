@@ -6,6 +6,8 @@ namespace sluice::broker::group {
 namespace {
 
 constexpr std::size_t kPatternBytesMax = 10'000;
+/// Instructions: what one character of a name may cost at worst. Enough for the names of some sixty topics.
+constexpr int kProgramSizeMax = 2000;
 constexpr std::int64_t kMemoryMax = 1 << 20;  // for the program and the states that matching keeps
 
 }  // namespace
@@ -17,7 +19,7 @@ std::optional<TopicRegex> TopicRegex::compile(std::string_view pattern) {
   options.set_never_capture(true);
   options.set_max_mem(kMemoryMax);
   auto regex = std::make_shared<const re2::RE2>(re2::StringPiece{pattern.data(), pattern.size()}, options);
-  if (!regex->ok()) return std::nullopt;
+  if (!regex->ok() || regex->ProgramSize() > kProgramSizeMax) return std::nullopt;
   return TopicRegex{std::move(regex)};
 }
 

@@ -284,6 +284,71 @@ TEST_CASE("a static member that comes back takes its place without a rebalance",
   }
 }
 
+TEST_CASE("what members tell and leaders assign is bounded", "[group]") {
+  GroupHarness groups;
+  SECTION("the protocols of one member") {
+    std::vector<std::string> names;
+    for (int i = 0; i < 100; ++i) names.push_back("p" + std::to_string(i));
+    CHECK_FALSE(groups.joined(groups.join(join_request("g", "", names), 3)));
+    names.push_back("one more");
+    const auto refused = groups.joined(groups.join(join_request("g", "", names), 3));
+    REQUIRE(refused);
+    CHECK(refused->error_code == ErrorCode::inconsistent_group_protocol);
+  }
+  SECTION("what they say") {
+    auto request = join_request("g");
+    request.protocols[0].metadata.resize((1 << 20) + 1);
+    const auto refused = groups.joined(groups.join(request, 3));
+    REQUIRE(refused);
+    CHECK(refused->error_code == ErrorCode::unknown_server_error);
+  }
+  SECTION("the assignments of all") {
+    const auto members = two_members(groups);
+    groups.join(join_request("g"), 3);
+    const auto leader = groups.join(join_request("g", members.leader));
+    const auto follower = groups.join(join_request("g", members.follower));
+    const auto waiting = groups.sync(sync_request("g", *groups.joined(follower)));
+    const auto uncommitted = groups.log.size();
+    const std::string large(17 << 20, 'x');
+    const auto refused = groups.sync(sync_request("g", *groups.joined(leader), {{members.follower, large}}));
+    CHECK(groups.synced(refused)->error_code == ErrorCode::unknown_server_error);
+    CHECK(groups.synced(waiting)->error_code == ErrorCode::unknown_server_error);
+    CHECK(groups.log.size() == uncommitted);
+    CHECK(groups.state("g") == "PreparingRebalance");
+  }
+}
+
+TEST_CASE("a member that is to join again hears so, whatever protocol it names in its SyncGroup", "[group]") {
+  GroupHarness groups;
+  const auto members = two_members(groups);
+  protocol::SyncGroupRequest request;
+  request.group_id = "g";
+  request.member_id = members.follower;
+  request.generation_id = members.generation;
+  request.protocol_name = "sticky";
+  CHECK(groups.synced(groups.sync(request))->error_code == ErrorCode::inconsistent_group_protocol);
+  groups.join(join_request("g"), 3);
+  CHECK(groups.synced(groups.sync(request))->error_code == ErrorCode::rebalance_in_progress);
+}
+
+TEST_CASE("a group that is emptied before anything is stored is there until its record is", "[group]") {
+  GroupHarness groups;
+  groups.commits_at_once = false;
+  const auto member = id_for_newcomer(groups, "g");
+  groups.join(join_request("g", member));
+  groups.pass(seconds{3});
+  REQUIRE(groups.state("g") == "CompletingRebalance");
+  SECTION("by a member that leaves") { CHECK(groups.leave("g", member) == ErrorCode::none); }
+  SECTION("by one that falls silent") { groups.pass(seconds{70}); }
+  groups.pass(seconds{10});
+  REQUIRE(groups.uncommitted() == 1);
+  REQUIRE(groups.shard.find_classic("g") != nullptr);
+  groups.commit_appends();
+  REQUIRE(groups.shard.find_classic("g") != nullptr);
+  CHECK(groups.shard.find_classic("g")->stored());
+  CHECK(groups.state("g") == "Empty");
+}
+
 TEST_CASE("a failed write of the assignments is told to all and begins a rebalance", "[group]") {
   GroupHarness groups;
   const auto ticket = groups.join(join_request("g"), 3);

@@ -53,6 +53,18 @@ TEST_CASE("classic members of a consumer group are checked as in a classic group
     request.member_id = "";
     CHECK(group.joins.at(group.send(request)).error_code == ErrorCode::member_id_required);
     CHECK(group.consumer().members().size() == 2);
+    request.member_id = "made-up";  // or put out of the group meanwhile
+    request.protocols[0].metadata = subscription_blob({"t"}, {{"t", 1}}, 1);
+    CHECK(group.joins.at(group.send(request)).error_code == ErrorCode::unknown_member_id);
+    request = group.join_request(a);
+    for (int i = 0; i < 100; ++i) request.protocols.push_back({"p" + std::to_string(i), {}});
+    CHECK(group.joins.at(group.send(request)).error_code == ErrorCode::inconsistent_group_protocol);
+    request.protocols.resize(1);
+    request.protocols[0].metadata.resize(2 << 20);
+    CHECK(group.joins.at(group.send(request)).error_code == ErrorCode::unknown_server_error);
+    CHECK(group.consumer().members().size() == 2);
+    request = group.join_request(a);
+    request.member_id = "";
     CHECK(group.joins.at(group.send(request, 3)).error_code == ErrorCode::none);  // before KIP-394
     CHECK(group.consumer().members().size() == 3);
   }
