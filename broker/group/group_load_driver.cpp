@@ -66,6 +66,7 @@ void GroupPartitionDriver::load(Offset end) {
     thread_.post([self = shared_from_this()] { self->load_later(); });
     return;
   }
+  shard->set_image(images_.image());  // a group may have a session timeout of its own
   shard->finish_loading(now());
   const auto took = std::chrono::steady_clock::now() - began;
   metrics_.load_latency.observe(took);

@@ -11,9 +11,10 @@ Effects GroupShard::join(const JoinCall& call, Now now) {
   const auto& id = call.request.group_id;
   auto* group = find(id);
   if (group != nullptr && group->consumer && !group->is_empty()) return join_consumer_group(call, *group, now);
-  const bool is_known = group != nullptr && !group->consumer;
-  if (!call.request.member_id.empty() && !is_known)
+  const bool is_not_of_consumers = group != nullptr && !group->consumer;
+  if (!call.request.member_id.empty() && !is_not_of_consumers) {
     return refused_join(call.ticket, ErrorCode::unknown_member_id, call.request.member_id);
+  }
   if (group != nullptr && group->consumer) return join_instead_of_consumers(call, *group, now);
   auto out = classic_of(find_or_make(id), id).join(call, now);
   settle(id);

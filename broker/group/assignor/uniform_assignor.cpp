@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "broker/group/assignor/deal_out.hpp"
 #include "broker/group/assignor/load_balancer.hpp"
 #include "broker/group/assignor/ownership.hpp"
 

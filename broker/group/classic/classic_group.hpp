@@ -159,9 +159,9 @@ class ClassicGroup {
   std::string protocol_;  // chosen for this generation; empty when there is none
   std::string leader_;
   std::map<std::string, ClassicMember> members_;
-  std::size_t joined_ = 0;   // of members_, those whose JoinGroup waits
-  std::size_t synced_ = 0;   // of members_, those with has_synced
-  ProtocolSupport support_;  // by members_
+  std::size_t joined_ = 0;                         // of members_, those whose JoinGroup waits
+  std::size_t synced_ = 0;                         // of members_, those with has_synced
+  ProtocolSupport support_;                        // by members_
   mutable std::optional<TopicsRead> topics_read_;  // by members_; nullopt: to be made anew when it is asked for
   // No id of pending_ and no session of members_ that do not wait ends before.
   std::optional<Instant> silence_deadline_;

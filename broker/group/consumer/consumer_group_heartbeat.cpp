@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/group/consumer/consumer_group.hpp"
+#include "broker/group/consumer/sorted_names.hpp"
 #include "broker/group/consumer/topic_regex.hpp"
 #include "broker/group/consumer_options.hpp"
 #include "broker/group/member_limits.hpp"
@@ -25,12 +26,6 @@ bool is_blank(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' '; });
 }
 bool is_blank(const std::optional<std::string>& text) { return text && is_blank(*text); }
-
-std::vector<std::string> sorted(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
 
 /// A member sends everything when it is not sure what the coordinator knows; the answer has everything, too.
 bool is_full(const Request& request) {

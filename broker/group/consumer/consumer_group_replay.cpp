@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/group/consumer/consumer_group.hpp"
+#include "broker/group/consumer/sorted_names.hpp"
 #include "broker/group/consumer_options.hpp"
 
 namespace sluice::broker::group {
@@ -19,12 +20,6 @@ MemberState state_of(std::int8_t stored) {
 std::int32_t epoch_at(const std::optional<std::vector<std::int32_t>>& epochs, std::size_t at,
                       std::int32_t member_epoch) {
   return epochs && at < epochs->size() ? (*epochs)[at] : member_epoch;
-}
-
-std::vector<std::string> sorted(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
 }
 
 }  // namespace

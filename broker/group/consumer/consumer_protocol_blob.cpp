@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "broker/group/consumer/sorted_names.hpp"
 #include "protocol/wire/reader.hpp"
 #include "protocol/wire/writer.hpp"
 
@@ -85,10 +86,7 @@ protocol::ConsumerProtocolAssignment assignment_of(const TopicPartitions& partit
 }
 
 std::vector<std::string> topics_of(const protocol::ConsumerProtocolSubscription& subscription) {
-  auto topics = subscription.topics;
-  std::sort(topics.begin(), topics.end());
-  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
-  return topics;
+  return sorted(subscription.topics);
 }
 
 }  // namespace sluice::broker::group

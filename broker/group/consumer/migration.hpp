@@ -39,8 +39,8 @@ struct Downgraded {
 };
 
 /// nullopt: the group stays what it is, having other than classic members, or none, or more than a classic group may
-/// have or one record hold, or no way of assigning that all of them know; or the settings do not allow it. The members have to join again
-/// unless everyone owns what it is to own.
+/// have or one record hold, or no way of assigning that all of them know; or the settings do not allow it. The members
+/// have to join again unless everyone owns what it is to own.
 std::optional<Downgraded> downgrade(const std::string& id, const ConsumerGroup& consumer,
                                     const config::GroupSettings& settings, const controller::MetadataImage& image,
                                     Now now);

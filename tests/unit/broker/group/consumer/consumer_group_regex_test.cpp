@@ -19,6 +19,19 @@ ConsumerGroupHarness::Change reads(const std::string& regex) {
   };
 }
 
+TEST_CASE("the members of a group subscribe with a hundred regular expressions at most", "[group]") {
+  ConsumerGroupHarness group;
+  group.create("t", 1);
+  const auto join = [&](int i) {
+    return group.join("m" + std::to_string(i), {}, reads("t" + std::to_string(i))).error_code;
+  };
+  for (int i = 0; i < 100; ++i) CHECK(join(i) == ErrorCode::none);
+  CHECK(join(100) == ErrorCode::invalid_request);
+  CHECK(group.join("another", {}, reads("t1")).error_code == ErrorCode::none);
+  group.leave("m0");
+  CHECK(join(100) == ErrorCode::none);
+}
+
 TEST_CASE("a member that joins with a regular expression gets the topics that it stands for", "[group]") {
   ConsumerGroupHarness group;
   group.create("logs-a", 2);

@@ -74,6 +74,38 @@ TEST_CASE("an instance id that is in use is not given to another member", "[grou
   CHECK(group.group->members().size() == 1);
 }
 
+TEST_CASE("a member that takes the place of a static one gives up what it had itself, to all", "[group]") {
+  ConsumerGroupHarness group;
+  group.create("t", 6);
+  group.join_static("a", "one", {"t"});
+  group.join("b", {"t"});
+  group.join("c", {"t"});
+  group.settle();
+  const auto group_epoch = group.group->group_epoch();
+  group.leave("a", -2);
+  group.join_static("b", "one", {"t"});
+  CHECK(group.group->members().size() == 2);
+  CHECK(group.group->group_epoch() == group_epoch + 1);
+  group.beat("b");
+  group.beat("c");
+  group.beat("b");
+  group.beat("c");
+  CHECK(group.owned("b", "t").size() == 3);
+  CHECK(group.owned("c", "t").size() == 3);
+}
+
+TEST_CASE("a new coordinator waits for members as long as their group's own session timeout", "[group]") {
+  ConsumerGroupHarness group;
+  group.create("t", 1);
+  group.image.set_group_config("g", "consumer.session.timeout.ms", "50000");
+  group.join("a", {"t"});
+  group.restart();
+  group.pass(seconds{49});
+  CHECK(group.group->members().size() == 1);
+  group.pass(seconds{1});
+  CHECK(group.group->members().empty());
+}
+
 TEST_CASE("a static member may repeat its join", "[group]") {
   ConsumerGroupHarness group;
   group.create("t", 1);
