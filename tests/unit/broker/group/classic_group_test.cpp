@@ -284,6 +284,23 @@ TEST_CASE("a static member that comes back takes its place without a rebalance",
   }
 }
 
+TEST_CASE("static members that are all away are waited for without haste, whatever their timeout", "[group]") {
+  GroupHarness groups;
+  auto hasty = static_join("i");
+  hasty.rebalance_timeout_ms = 0;
+  const auto first = groups.join(hasty);
+  const auto second = groups.join(join_request("g"), 3);
+  groups.pass(seconds{10});
+  groups.sync(sync_request("g", *groups.joined(second)));
+  groups.sync(sync_request("g", *groups.joined(first)));
+  REQUIRE(groups.state("g") == "Stable");
+  groups.leave("g", groups.joined(second)->member_id);
+  REQUIRE(groups.shard.next_deadline() == groups.now.steady);
+  groups.shard.tick(groups.now);
+  CHECK(groups.state("g") == "PreparingRebalance");
+  CHECK(groups.shard.next_deadline() == groups.now.steady + seconds{1});
+}
+
 TEST_CASE("what members tell and leaders assign is bounded", "[group]") {
   GroupHarness groups;
   SECTION("the protocols of one member") {
