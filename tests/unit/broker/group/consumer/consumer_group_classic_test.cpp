@@ -147,6 +147,29 @@ TEST_CASE("a classic member that does not do what it is told is fenced", "[group
   }
 }
 
+TEST_CASE("what a member was to give up in time is forgotten when it comes as a classic one", "[group][migration]") {
+  MixedGroup group;
+  group.add("c", Protocol::consumer);
+  group.settle();
+  group.add("d", Protocol::consumer);
+  group.act(group["d"]);
+  group.act(group["c"]);
+  REQUIRE(group.consumer().members().at("c").rebalance_deadline);
+  const auto had = group.consumer().members().at("c").pending_revocation;
+  group.kill("c");
+  auto& client = group.add("c", Protocol::cooperative);
+  client.id = "c";
+  for (int i = 0; i < 6; ++i) client.owned.emplace("t", i);
+  group.send(group.join_request(client));
+  const auto& member = group.consumer().members().at("c");
+  CHECK(member.classic);
+  CHECK(member.pending_revocation == had);  // it has not given it up yet
+  CHECK_FALSE(member.rebalance_deadline);
+  group.settle();
+  CHECK(group.owned_by("c") == 3);
+  CHECK(group.owned_by("d") == 3);
+}
+
 TEST_CASE("a static member may come back with the other protocol", "[group][migration]") {
   MixedGroup group;
   group.add("x", Protocol::consumer);
