@@ -9,6 +9,7 @@
 namespace sluice::test {
 namespace {
 
+using namespace std::string_literals;
 using broker::config::GroupSettings;
 using broker::config::MigrationPolicy;
 using broker::group::ClassicState;
@@ -272,11 +273,11 @@ TEST_CASE("some classic groups can't become consumer groups", "[group][migration
     CHECK(try_to_join(group) == ErrorCode::group_id_not_found);
   }
   SECTION("when their subscriptions can't be read") {
-    const auto* blob = GENERATE("", "\1", "\xff\xff", "\0\1\x7f\xff\xff\xff", "\0\0\0\0\0\1\0\5t");
+    const auto blob = GENERATE(""s, "\1"s, "\xff\xff"s, "\0\1\x7f\xff\xff\xff"s, "\0\0\0\0\0\1\0\5t"s);
     MixedGroup group;
     auto request = group.join_request(group.add("a", Protocol::eager));
-    const auto bytes = as_byte_view(std::string_view{blob, 9});
-    request.protocols[0].metadata.assign(bytes.begin(), bytes.begin() + (*blob == 0 ? 1 : 9));
+    const auto bytes = as_byte_view(blob);
+    request.protocols[0].metadata.assign(bytes.begin(), bytes.end());
     group.send(request, 3);
     CHECK(try_to_join(group) == ErrorCode::group_id_not_found);
     CHECK(group.is_classic());
