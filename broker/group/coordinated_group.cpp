@@ -53,7 +53,8 @@ std::vector<GroupRecord> CoordinatedGroup::core_tombstones(const std::string& id
   if (consumer) return consumer->tombstones();
   std::vector<GroupRecord> records;
   // What is under way may be the first that is stored of it.
-  if (classic && (classic->stored() || appends > 0)) records.emplace_back(GroupMetadataRecord{{.group = id}, std::nullopt});
+  if (classic && (classic->stored() || appends > 0))
+    records.emplace_back(GroupMetadataRecord{{.group = id}, std::nullopt});
   return records;
 }
 
