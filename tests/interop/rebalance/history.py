@@ -1,7 +1,7 @@
 """What happened in one run: events of the workers and of the scenario on one clock, and the ownerships they make up.
 
-Times are milliseconds of CLOCK_MONOTONIC, taken by the worker itself: at the beginning of its assigned callback and at the
-end of its revoked callback. A worker is one process, so a member that is started again is another worker."""
+Times are milliseconds of CLOCK_MONOTONIC, taken by the worker itself: at the beginning of its assigned callback, and in its
+revoked callback once it has committed and before it lets the client go on. A worker is one process, so a member that is started again is another worker."""
 
 from dataclasses import dataclass, field
 

@@ -69,11 +69,12 @@ class Worker:
         removed = [place.partition for place in partitions]
         self.owned.difference_update(removed)
         self.positions = {partition: offset for partition, offset in self.positions.items() if partition in self.owned}
+        # Before the client is told: from then on it joins again, beside this thread, and others may get the partitions.
+        self.events.write(kind, partitions=removed)
         if self.incremental:
             consumer.incremental_unassign(partitions)
         else:
             consumer.unassign()
-        self.events.write(kind, partitions=removed)
 
     def commit(self):
         if not self.positions:
