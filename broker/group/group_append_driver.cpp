@@ -17,7 +17,7 @@ using protocol::ErrorCode;
 namespace {
 
 /// So much is gathered into one batch; a single request may have more, and then has one for itself.
-constexpr std::size_t kBatchBytesMax = 256 << 10;
+constexpr std::size_t kGatheredBytesMax = 256 << 10;
 
 constexpr auto kGivenUp = ErrorCode::not_coordinator;
 
@@ -36,7 +36,7 @@ void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRec
   if (encoder_.batch_bytes_max() > partition_->settings()->segment_bytes) {
     return refuse_too_large({.group = group, .is_ahead = is_ahead, .done = std::move(done)});
   }
-  while (!gathered_.empty() && builder_.uncompressed_bytes() + encoder_.batch_bytes_max() > kBatchBytesMax) {
+  while (!gathered_.empty() && builder_.uncompressed_bytes() + encoder_.batch_bytes_max() > kGatheredBytesMax) {
     flush();
     if (state_ != State::active) return done(kGivenUp);
     encode_all(records);  // whoever was refused by `flush` may have sent the next request at once
@@ -48,7 +48,7 @@ void GroupPartitionDriver::append(const std::string& group, std::vector<GroupRec
   });
   for (const auto& record : records) count_rebalance(group, record);
   gathered_.push_back({.group = group, .records = std::move(records), .is_ahead = is_ahead, .done = std::move(done)});
-  if (builder_.uncompressed_bytes() >= kBatchBytesMax) return flush();
+  if (builder_.uncompressed_bytes() >= kGatheredBytesMax) return flush();
   if (std::exchange(flush_is_posted_, true)) return;
   thread_.post([weak = weak_from_this()] {
     const auto self = weak.lock();
