@@ -1,0 +1,58 @@
+#include <algorithm>
+#include <set>
+
+#include "broker/raft/raft.hpp"
+
+namespace sluice::broker::raft {
+
+/// A learner that hears no leader asks everybody it knows of.
+void Raft::seek_leader(Now now) {
+  leader_.reset();
+  heard_at_.reset();
+  reset_election_deadline(now);
+  std::set<ReplicaKey> known{log_.configuration().voters().begin(), log_.configuration().voters().end()};
+  for (const auto node : contacts_) {
+    if (log_.configuration().find(node) == nullptr) known.insert({node, {}});
+  }
+  for (const auto& replica : known) {
+    if (replica.node != self_.node) reply(replica, FollowRequest{.last_index = log_.last_index()});
+  }
+}
+
+void Raft::on(const FollowRequest&, const Message& message, Now now) {
+  if (leadership_) return adopt_learner(message.from, now);
+  reply(message.from, FollowResponse{.leader = leader_});
+}
+
+void Raft::on(const FollowResponse& response, const Message& message, Now now) {
+  if (is_voter()) return;
+  if (leader_ == message.from) leader_.reset();  // it is no longer
+  if (leader_) return;
+  if (response.leader && *response.leader != self_) {
+    return reply(*response.leader, FollowRequest{.last_index = log_.last_index()});
+  }
+  election_deadline_ = std::min(election_deadline_, now.steady + options_.heartbeat_interval +
+                                                        random_duration(options_.heartbeat_interval));
+}
+
+/// From now on it is fed as voters are, and counts for nothing.
+void Raft::adopt_learner(const ReplicaKey& learner, Now now) {
+  if (!learner.is_pinned()) return;
+  auto* progress = find_progress(learner);
+  if (progress == nullptr) {
+    progress = &leadership_->progress.try_emplace(learner, log_.last_index() + 1, now.steady).first->second;
+  }
+  progress->on_pulse({}, now.steady);
+  progress->on_alive(true);
+}
+
+void Raft::forget_silent_learners(Now now) {
+  std::erase_if(leadership_->progress, [&](const auto& entry) {
+    const auto& [replica, progress] = entry;
+    const auto* voter = log_.configuration().find(replica.node);
+    const bool votes = voter != nullptr && *voter == replica;
+    return !votes && now.steady >= progress.heard_at() + options_.learner_timeout;
+  });
+}
+
+}  // namespace sluice::broker::raft
