@@ -7,7 +7,8 @@
 namespace sluice::broker::raft {
 
 Duration Raft::random_duration(Duration below) {
-  return Duration{static_cast<Duration::rep>(random_() % static_cast<std::uint64_t>(std::max(below, Duration{1}).count()))};
+  return Duration{
+      static_cast<Duration::rep>(random_() % static_cast<std::uint64_t>(std::max(below, Duration{1}).count()))};
 }
 
 void Raft::reset_election_deadline(Now now) {
@@ -20,8 +21,8 @@ bool Raft::hears_leader(Now now) const {
   return leadership_ || (heard_at_ && now.steady < *heard_at_ + options_.election_timeout);
 }
 
-/// KAFKA-12181: asked by its node id alone, a server with nothing in its log can't tell a fresh disk from a replaced one,
-/// which might have held what the candidate lacks. It only helps others as empty as itself.
+/// KAFKA-12181: asked by its node id alone, a server with nothing in its log can't tell a fresh disk from a replaced
+/// one, which might have held what the candidate lacks. It only helps others as empty as itself.
 bool Raft::may_be_wiped(const VoteRequest& request, const Message& message) const {
   return !message.to.is_pinned() && log_.last_index() == kNoIndex && request.last_index > kNoIndex;
 }
@@ -37,10 +38,9 @@ void Raft::campaign(bool pre, bool transfer, Now now) {
   if (!pre) set_hard_state({term() + 1, self_});
   for (const auto& voter : log_.configuration().voters()) {
     if (voter.names(self_)) continue;
-    auto message = message_to(voter, VoteRequest{.pre = pre,
-                                                 .transfer = transfer,
-                                                 .last_index = log_.last_index(),
-                                                 .last_term = log_.last_term()});
+    auto message = message_to(
+        voter,
+        VoteRequest{.pre = pre, .transfer = transfer, .last_index = log_.last_index(), .last_term = log_.last_term()});
     if (pre) {
       message.term = term() + 1;
       messages_.push_back(std::move(message));
@@ -50,7 +50,9 @@ void Raft::campaign(bool pre, bool transfer, Now now) {
       messages_after_.push_back(std::move(message));
     }
   }
-  if (pre) count_vote(self_, true, now);
+  if (!pre) return;
+  ask_contacts();  // by now the voters may be others
+  count_vote(self_, true, now);
 }
 
 void Raft::on(const VoteRequest& request, const Message& message, Now now) {
@@ -120,7 +122,8 @@ void Raft::become_leader(Now now) {
   // directories are named in full; the same nodes form the same majorities, so this is no change in the sense of 4.1.
   const auto pinned = pinned_configuration();
   const bool is_news = log_.configuration_index() == kNoIndex || pinned != log_.configuration();
-  append_own(is_news ? EntryType::configuration : EntryType::leader_change, {}, is_news ? pinned : Configuration{}, now);
+  append_own(is_news ? EntryType::configuration : EntryType::leader_change, {}, is_news ? pinned : Configuration{},
+             now);
   if (is_news) on_configuration_changed(now);
   advance_commit(now);
   has_work_ = true;

@@ -19,11 +19,10 @@ void Raft::on(const AppendRequest& request, const Message& message, Now now) {
                                     [](const Entry& entry) { return entry.checksum == checksum_of(entry); });
   if (!is_sound) return;  // damaged on its way; the leader sends it again
   if (request.prev_index < log_.commit_index()) {
-    return reply_when_durable(message.from, AppendResponse{.accepted = true,
-                                                           .index = log_.commit_index(),
-                                                           .hint_index{},
-                                                           .hint_term{},
-                                                           .pulse = request.pulse});
+    return reply_when_durable(
+        message.from,
+        AppendResponse{
+            .accepted = true, .index = log_.commit_index(), .hint_index{}, .hint_term{}, .pulse = request.pulse});
   }
   if (!log_.matches(request.prev_index, request.prev_term)) {
     // Raft 3.5, the optimization: one refusal a term, not one an entry.
@@ -37,17 +36,16 @@ void Raft::on(const AppendRequest& request, const Message& message, Now now) {
   const auto last = request.entries.empty() ? request.prev_index : request.entries.back().index;
   log_.merge(request.entries);
   log_.commit_to(std::min(request.commit_index, last));
-  role_ = is_voter() ? Role::follower : Role::learner;
-  reply_when_durable(message.from, AppendResponse{.accepted = true,
-                                                  .index = last,
-                                                  .hint_index{},
-                                                  .hint_term{},
-                                                  .pulse = request.pulse});
+  settle_role();
+  reply_when_durable(
+      message.from,
+      AppendResponse{.accepted = true, .index = last, .hint_index{}, .hint_term{}, .pulse = request.pulse});
 }
 
 void Raft::on(const Heartbeat& heartbeat, const Message& message, Now now) {
   follow(message.from, now);
   log_.commit_to(std::min(heartbeat.commit_index, log_.last_index()));
+  settle_role();
   reply(message.from, HeartbeatResponse{.pulse = heartbeat.pulse});
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <set>
 
 #include "broker/raft/raft.hpp"
 
@@ -10,12 +9,16 @@ void Raft::seek_leader(Now now) {
   leader_.reset();
   heard_at_.reset();
   reset_election_deadline(now);
-  std::set<ReplicaKey> known{log_.configuration().voters().begin(), log_.configuration().voters().end()};
-  for (const auto node : contacts_) {
-    if (log_.configuration().find(node) == nullptr) known.insert({node, {}});
+  for (const auto& voter : log_.configuration().voters()) {
+    if (voter.node != self_.node) reply(voter, FollowRequest{.last_index = log_.last_index()});
   }
-  for (const auto& replica : known) {
-    if (replica.node != self_.node) reply(replica, FollowRequest{.last_index = log_.last_index()});
+  ask_contacts();
+}
+
+void Raft::ask_contacts() {
+  for (const auto node : contacts_) {
+    const bool is_known = node == self_.node || log_.configuration().find(node) != nullptr;
+    if (!is_known) reply({node, {}}, FollowRequest{.last_index = log_.last_index()});
   }
 }
 
@@ -25,14 +28,14 @@ void Raft::on(const FollowRequest&, const Message& message, Now now) {
 }
 
 void Raft::on(const FollowResponse& response, const Message& message, Now now) {
-  if (is_voter()) return;
-  if (leader_ == message.from) leader_.reset();  // it is no longer
+  if (!is_voter() && leader_ == message.from) leader_.reset();  // it is no longer
   if (leader_) return;
   if (response.leader && *response.leader != self_) {
     return reply(*response.leader, FollowRequest{.last_index = log_.last_index()});
   }
-  election_deadline_ = std::min(election_deadline_, now.steady + options_.heartbeat_interval +
-                                                        random_duration(options_.heartbeat_interval));
+  if (is_voter()) return;
+  election_deadline_ = std::min(
+      election_deadline_, now.steady + options_.heartbeat_interval + random_duration(options_.heartbeat_interval));
 }
 
 /// From now on it is fed as voters are, and counts for nothing.

@@ -8,8 +8,8 @@ namespace sluice::broker::raft {
 Refusal Raft::check_change() const {
   if (!leadership_) return Refusal::not_leader;
   if (leadership_->transfer) return Refusal::transfer_pending;
-  // The rule that Raft 4.1 lacked (raft-dev, July 2015): before that, a change of an earlier term that nobody here knows
-  // of may be committed, and its majorities need not meet those of this one.
+  // The rule that Raft 4.1 lacked (raft-dev, July 2015): before that, a change of an earlier term that nobody here
+  // knows of may be committed, and its majorities need not meet those of this one.
   if (!has_committed_in_term()) return Refusal::no_commit_in_term;
   if (log_.configuration_index() > log_.commit_index()) return Refusal::change_pending;
   return Refusal::none;
@@ -26,7 +26,7 @@ Proposed Raft::add_voter(const ReplicaKey& voter, Now now) {
       now.steady >= progress.heard_at() + options_.election_timeout) {
     return {Refusal::not_caught_up, {}};
   }
-  return change_voters(log_.configuration().with(voter), now);
+  return change_if_all_known(log_.configuration().with(voter), now);
 }
 
 Proposed Raft::remove_voter(const ReplicaKey& voter, Now now) {
@@ -34,7 +34,15 @@ Proposed Raft::remove_voter(const ReplicaKey& voter, Now now) {
   const auto* found = log_.configuration().find(voter.node);
   if (found == nullptr || *found != voter) return {Refusal::unknown_replica, {}};
   if (log_.configuration().voters().size() == 1) return {Refusal::last_voter, {}};
-  return change_voters(log_.configuration().without(voter.node), now);
+  return change_if_all_known(log_.configuration().without(voter.node), now);
+}
+
+/// A voter that has not been heard of yet can't be relied upon: with an empty log it may not even vote (may_be_wiped).
+Proposed Raft::change_if_all_known(Configuration configuration, Now now) {
+  const auto& voters = configuration.voters();
+  const bool all_known = std::all_of(voters.begin(), voters.end(), [](const auto& voter) { return voter.is_pinned(); });
+  if (!all_known) return {Refusal::not_caught_up, {}};
+  return change_voters(std::move(configuration), now);
 }
 
 /// Raft 4.1: it holds as soon as it is in the log.
@@ -58,9 +66,8 @@ void Raft::on_configuration_changed(Now now) {
       progress.try_emplace(voter, next, now.steady);
     }
   }
-  std::erase_if(progress, [&](const auto& entry) {
-    return !entry.first.is_pinned() && !log_.configuration().has(entry.first);
-  });
+  std::erase_if(progress,
+                [&](const auto& entry) { return !entry.first.is_pinned() && !log_.configuration().has(entry.first); });
 }
 
 /// The configuration with every directory that is known by now.
@@ -86,7 +93,7 @@ void Raft::pin_voters(Now now) {
 
 /// Raft 4.2.2: a leader that removed itself stays until that is committed, then hands over to who has the most.
 void Raft::leave_office_if_removed(Now now) {
-  if (is_voter() || log_.configuration_index() > log_.commit_index()) return;
+  if (is_voter()) return;
   const auto& voters = log_.configuration().voters();
   const auto successor = std::max_element(voters.begin(), voters.end(), [&](const auto& left, const auto& right) {
     return match_of(left) < match_of(right);

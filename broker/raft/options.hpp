@@ -9,8 +9,8 @@
 namespace sluice::broker::raft {
 
 struct Options {
-  /// A follower that heard nothing for this long, and up to twice as long, asks for votes. Nobody votes against a leader
-  /// it heard within this time, and a leader that heard no majority for it gives up. The same for all servers.
+  /// A follower that heard nothing for this long, and up to twice as long, asks for votes. Nobody votes against a
+  /// leader it heard within this time, and a leader that heard no majority for it gives up. The same for all servers.
   Duration election_timeout = std::chrono::seconds{1};
   Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< well below election_timeout
 
@@ -20,8 +20,8 @@ struct Options {
   bool lease_reads = false;
   std::int64_t clock_drift_ppm = 10'000;
 
-  std::size_t append_bytes_max = 256 << 10;      ///< of one message; an entry larger than that travels alone
-  std::size_t inflight_messages_max = 64;        ///< sent and not yet answered, to one follower
+  std::size_t append_bytes_max = 256 << 10;  ///< of one message; an entry larger than that travels alone
+  std::size_t inflight_messages_max = 64;    ///< sent and not yet answered, to one follower
   std::size_t inflight_bytes_max = 4 << 20;
   std::size_t uncommitted_bytes_max = 64 << 20;  ///< proposals beyond are refused
   std::size_t committed_bytes_max = 4 << 20;     ///< of one Ready

@@ -70,8 +70,8 @@ class Progress {
   LogIndex match_;  // < next_; durable there, never decreases within a term
   LogIndex next_;
   LogIndex commit_sent_;
-  bool probe_sent_ = false;   // of probe: waits for its answer
-  bool asks_ = true;          // send an append even if it is empty, for its answer
+  bool probe_sent_ = false;    // of probe: waits for its answer
+  bool asks_ = true;           // send an append even if it is empty, for its answer
   std::deque<Sent> inflight_;  // of replicate, ascending
   std::size_t inflight_bytes_ = 0;
 

@@ -11,7 +11,7 @@ Raft::Raft(const Options& options, ReplicaKey self, const HardState& hard_state,
            std::uint64_t seed, Now now)
     : options_(options), self_(self), log_(stable), random_(seed), hard_state_(hard_state) {
   SLUICE_ASSERT(self.is_pinned() && hard_state.term >= log_.last_term(), self, hard_state.term);
-  role_ = is_voter() ? Role::follower : Role::learner;
+  settle_role();
   told_ = {role_, hard_state.term, std::nullopt};
   // Thesis 6.4.1: before the crash it may have promised a leader its lease. One that knows no term answered nobody.
   if (hard_state.term > kNoTerm) heard_at_ = now.steady;
@@ -41,7 +41,11 @@ bool Raft::is_stale(const Message& message, Now now) {
   const auto* answer = std::get_if<VoteResponse>(&message.body);
   if (message.term > term()) {
     // Thesis 4.2.3: while a leader is heard nobody is elected, and the candidate's term is not taken either.
-    if (vote != nullptr && !vote->transfer && hears_leader(now)) return true;
+    if (vote != nullptr && !vote->transfer && hears_leader(now)) {
+      has_work_ = true;
+      if (leader_ && !leadership_) reply(message.from, FollowResponse{.leader = leader_});  // maybe it can't hear of it
+      return true;
+    }
     if (vote != nullptr && may_be_wiped(*vote, message)) return true;
     // Thesis 9.6: a pre-vote, asked or granted, is about a term that does not exist yet.
     if ((vote != nullptr && vote->pre) || (answer != nullptr && answer->pre && answer->granted)) return false;
@@ -92,7 +96,7 @@ void Raft::become_follower(Term term, std::optional<ReplicaKey> leader, Now now)
   }
   candidacy_.reset();
   leader_ = leader;
-  role_ = is_voter() ? Role::follower : Role::learner;
+  settle_role();
   reset_election_deadline(now);
   has_work_ = true;
 }

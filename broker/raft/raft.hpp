@@ -20,20 +20,20 @@ namespace sluice::broker::raft {
 /// Why the core refused to begin something. `none`: it began.
 enum class Refusal : std::uint8_t {
   none,
-  not_leader,          ///< ask the leader
-  no_commit_in_term,   ///< the leader has not committed an entry of its own term yet; try again
-  change_pending,      ///< the last change of voters is not committed yet
-  already_voter,       ///< that node is a voter, maybe with another directory, which is to be removed first
-  unknown_replica,     ///< no such voter, or no such learner
-  not_caught_up,       ///< the learner's log lacks too much; try again
-  last_voter,          ///< somebody must be left
-  transfer_pending,    ///< leadership is being handed over
+  not_leader,         ///< ask the leader
+  no_commit_in_term,  ///< the leader has not committed an entry of its own term yet; try again
+  change_pending,     ///< the last change of voters is not committed yet
+  already_voter,      ///< that node is a voter, maybe with another directory, which is to be removed first
+  unknown_replica,    ///< no such voter, or no such learner
+  not_caught_up,      ///< the learner's log lacks too much, or a voter was never heard of; try again
+  last_voter,         ///< somebody must be left
+  transfer_pending,   ///< leadership is being handed over
   too_much_uncommitted,
 };
 
 struct Proposed {
   Refusal refusal = Refusal::none;
-  Term term;             ///< with `last_index`: the entry is committed if and only if one of that term is delivered there
+  Term term;  ///< with `last_index`: the entry is committed if and only if one of that term is delivered there
   LogIndex last_index{};  ///< of the last command
 };
 
@@ -46,8 +46,8 @@ struct Proposed {
 class Raft {
  public:
   /// `stable` must outlive it. `hard_state` is what was made durable last; its term is no less than the log's last one.
-  Raft(const Options& options, ReplicaKey self, const HardState& hard_state, const StableLog& stable, std::uint64_t seed,
-       Now now);
+  Raft(const Options& options, ReplicaKey self, const HardState& hard_state, const StableLog& stable,
+       std::uint64_t seed, Now now);
 
   /// A message, in whatever order, once, twice or never.
   void step(Message message, Now now);
@@ -62,7 +62,8 @@ class Raft {
 
   /// Appends commands as one batch, on the leader. They are committed, or lost to another leader's, later.
   Proposed propose(std::vector<std::string> commands, Now now);
-  /// A ReadState with that ticket tells when a linearizable read may be served; it may never come when messages are lost.
+  /// A ReadState with that ticket tells when a linearizable read may be served; it may never come when messages are
+  /// lost.
   void read(ReadTicket ticket, Now now);
 
   /// Hands leadership to a voter (thesis 3.10). Proposals are refused until it is done, or an election timeout is over.
@@ -81,8 +82,8 @@ class Raft {
   SnapshotMeta describe_snapshot(LogIndex index) const { return log_.describe_snapshot(index); }
   /// It is in the stable log now, and entries before it may be gone.
   void on_snapshot_stored() { log_.on_snapshot_stored(); }
-  /// What arrived of a snapshot is not what its name says: from the beginning again. Before on_persisted of the Ready that
-  /// held its last part.
+  /// What arrived of a snapshot is not what its name says: from the beginning again. Before on_persisted of the Ready
+  /// that held its last part.
   void on_snapshot_damaged();
 
   const ReplicaKey& self() const noexcept { return self_; }
@@ -91,7 +92,9 @@ class Raft {
   const HardState& hard_state() const noexcept { return hard_state_; }
   const std::optional<ReplicaKey>& leader() const noexcept { return leader_; }
   const RaftLog& log() const noexcept { return log_; }
-  bool is_voter() const { return log_.configuration().has(self_); }
+  /// May ask for votes. So may a voter whose removal is in its log and not committed: nobody else may have the log that
+  /// is needed to win (thesis 4.2.2). It does not count for its own majority then.
+  bool is_voter() const { return log_.is_voter(self_); }
   bool holds_lease(Now now) const;
   /// What the leader knows of others, for DescribeQuorum. Empty on others.
   const std::map<ReplicaKey, Progress>& progress() const;
@@ -121,7 +124,7 @@ class Raft {
     std::deque<Read> postponed;    // until an entry of this term is committed
     std::deque<Read> unconfirmed;  // ascending rounds; round 0: in the next one
     std::optional<Transfer> transfer;
-    bool lease_forfeited = false;  // once TimeoutNow was sent: it may arrive at any time
+    bool lease_forfeited = false;         // once TimeoutNow was sent: it may arrive at any time
     std::deque<std::size_t> uncommitted;  // sizes of the entries appended in this term, from uncommitted_first on
     LogIndex uncommitted_first;
     std::size_t uncommitted_bytes = 0;
@@ -134,7 +137,7 @@ class Raft {
   };
   struct Receiving {
     SnapshotMeta snapshot;
-    std::int64_t offset = 0;                      // bytes taken so far
+    std::int64_t offset = 0;                       // bytes taken so far
     std::optional<std::uint64_t> complete_with{};  // number of the Ready with its last part
   };
 
@@ -150,6 +153,7 @@ class Raft {
   void reply(const ReplicaKey& to, MessageBody body);
   void reply_when_durable(const ReplicaKey& to, MessageBody body);
   Message message_to(const ReplicaKey& to, MessageBody body) const { return {self_, to, term(), std::move(body)}; }
+  void settle_role() { role_ = is_voter() ? Role::follower : Role::learner; }
   void note_role(Ready& ready);
 
   // election.cpp
@@ -171,6 +175,7 @@ class Raft {
 
   // learner.cpp
   void seek_leader(Now now);
+  void ask_contacts();
   void on(const FollowRequest& request, const Message& message, Now now);
   void on(const FollowResponse& response, const Message& message, Now now);
   void adopt_learner(const ReplicaKey& learner, Now now);
@@ -206,6 +211,7 @@ class Raft {
 
   // membership.cpp
   Refusal check_change() const;
+  Proposed change_if_all_known(Configuration configuration, Now now);
   Proposed change_voters(Configuration configuration, Now now);
   void on_configuration_changed(Now now);
   Configuration pinned_configuration() const;

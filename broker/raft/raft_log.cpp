@@ -77,7 +77,8 @@ void RaftLog::append(Entry entry) {
 
 void RaftLog::merge(std::vector<Entry> entries) {
   for (auto& entry : entries) {
-    if (entry.index <= commit_ || matches(entry.index, entry.term)) continue;  // 3.5: what agrees stays, it may be newer
+    if (entry.index <= commit_ || matches(entry.index, entry.term))
+      continue;  // 3.5: what agrees stays, it may be newer
     if (entry.index <= last_index()) truncate_from(entry.index);
     append(std::move(entry));
   }
@@ -131,6 +132,14 @@ void RaftLog::on_snapshot_stored() {
   }
 }
 
+bool RaftLog::is_voter(const ReplicaKey& replica) const {
+  for (auto placed = configurations_.rbegin(); placed != configurations_.rend(); ++placed) {
+    if (placed->configuration.has(replica)) return true;
+    if (placed->index <= commit_) return false;
+  }
+  return false;
+}
+
 SnapshotMeta RaftLog::describe_snapshot(LogIndex index) const {
   const auto term = this->term(index);
   SLUICE_ASSERT(term && index <= commit_, index, commit_);
@@ -145,9 +154,7 @@ SnapshotMeta RaftLog::describe_snapshot(LogIndex index) const {
           .checksum = 0};
 }
 
-bool RaftLog::has_to_hand_out() const {
-  return handed_out_ < last_index() || (restored_ && !install_handed_out_);
-}
+bool RaftLog::has_to_hand_out() const { return handed_out_ < last_index() || (restored_ && !install_handed_out_); }
 
 std::optional<SnapshotMeta> RaftLog::hand_out_install() {
   if (!restored_ || install_handed_out_) return std::nullopt;

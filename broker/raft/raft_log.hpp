@@ -10,8 +10,8 @@
 
 namespace sluice::broker::raft {
 
-/// What the driver has on disk, as the core reads it. It shows what Readies that were reported durable put there, and what
-/// was there at the start; of what is still on its way, it may show anything: the core does not look.
+/// What the driver has on disk, as the core reads it. It shows what Readies that were reported durable put there, and
+/// what was there at the start; of what is still on its way, it may show anything: the core does not look.
 ///
 /// "Not at hand" (nullopt, nothing) is always allowed: it is asked again later.
 class StableLog {
@@ -81,6 +81,9 @@ class RaftLog {
   /// The latest configuration, committed or not (Raft 4.1), and where it stands; 0 is that of the start.
   const Configuration& configuration() const { return configurations_.back().configuration; }
   LogIndex configuration_index() const { return configurations_.back().index; }
+  /// Whether it votes by the latest configuration, or by the one before that while the latest is not known to be
+  /// committed.
+  bool is_voter(const ReplicaKey& replica) const;
   /// What a snapshot at `index` is to say; bytes and checksum are the driver's. Pre: committed, and not compacted away.
   SnapshotMeta describe_snapshot(LogIndex index) const;
 
@@ -113,11 +116,11 @@ class RaftLog {
   const Entry& in_tail(LogIndex index) const { return tail_[static_cast<std::size_t>(index - tail_first_)]; }
 
   const StableLog& stable_;
-  std::deque<Entry> tail_;           // not known to be durable; contiguous
-  LogIndex tail_first_;              // index of tail_.front(), or of the next entry; below it the disk is read
-  LogIndex handed_out_;              // entries up to here are on their way or durable
-  LogIndex durable_;                 // <= last index
-  std::deque<Inflight> inflight_;    // by number
+  std::deque<Entry> tail_;                // not known to be durable; contiguous
+  LogIndex tail_first_;                   // index of tail_.front(), or of the next entry; below it the disk is read
+  LogIndex handed_out_;                   // entries up to here are on their way or durable
+  LogIndex durable_;                      // <= last index
+  std::deque<Inflight> inflight_;         // by number
   std::optional<SnapshotMeta> restored_;  // replaces the disk's content, until that is so on disk
   bool install_handed_out_ = false;
 

@@ -13,8 +13,8 @@ namespace sluice::broker::raft {
 /// Names a read that is answered later. The driver makes them, each once.
 using ReadTicket = Id<struct ReadTicketTag, std::uint64_t>;
 
-/// Goes out with what a leader sends and comes back with the answer: which round of reads that answer confirms, and when,
-/// by the leader's own clock, the question was sent (which is what a lease counts from).
+/// Goes out with what a leader sends and comes back with the answer: which round of reads that answer confirms, and
+/// when, by the leader's own clock, the question was sent (which is what a lease counts from).
 struct Pulse {
   std::uint64_t round = 0;
   Instant sent_at{0};
@@ -80,8 +80,8 @@ struct SnapshotRequest {
   friend bool operator==(const SnapshotRequest&, const SnapshotRequest&) = default;
 };
 
-/// The sender holds `next_offset` bytes of that snapshot and wants what follows. Once it is installed, an AppendResponse
-/// says so.
+/// The sender holds `next_offset` bytes of that snapshot and wants what follows. Once it is installed, an
+/// AppendResponse says so.
 struct SnapshotResponse {
   LogIndex snapshot_index;
   Term snapshot_term;
@@ -120,9 +120,9 @@ struct FollowResponse {
 };
 
 /// In raft_message.proto the alternatives have the same order.
-using MessageBody =
-    std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse,
-                 SnapshotRequest, SnapshotResponse, TimeoutNow, ReadRequest, ReadResponse, FollowRequest, FollowResponse>;
+using MessageBody = std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse,
+                                 SnapshotRequest, SnapshotResponse, TimeoutNow, ReadRequest, ReadResponse,
+                                 FollowRequest, FollowResponse>;
 
 struct Message {
   ReplicaKey from;

@@ -19,7 +19,7 @@ using LogIndex = Position<struct LogIndexTag, std::int64_t>;  ///< the first ent
 inline constexpr Term kNoTerm{0};
 inline constexpr LogIndex kNoIndex{0};
 
-using Instant = std::chrono::nanoseconds;   ///< since whatever moment; never goes back
+using Instant = std::chrono::nanoseconds;  ///< since whatever moment; never goes back
 using Duration = std::chrono::nanoseconds;
 
 /// What the core is told of the time: of the day for what is stored, and steady for everything it decides.
@@ -62,8 +62,8 @@ struct HardState {
 /// A snapshot, named by everything that tells its bytes from others': the transfer of one may go on from another leader
 /// that has the same.
 struct SnapshotMeta {
-  LogIndex index;  ///< last entry it covers; 0: none
-  Term term;       ///< of that entry
+  LogIndex index;                  ///< last entry it covers; 0: none
+  Term term;                       ///< of that entry
   Configuration configuration;     ///< as of that entry
   LogIndex configuration_index{};  ///< where that configuration was written; 0: it is the one of the start
   std::int64_t bytes = 0;

@@ -23,9 +23,7 @@ void Raft::on(const ReadResponse& response, const Message&, Now) {
   reads_.push_back({response.ticket, response.index});
 }
 
-bool Raft::has_committed_in_term() const {
-  return leadership_ && log_.commit_index() >= leadership_->term_start;
-}
+bool Raft::has_committed_in_term() const { return leadership_ && log_.commit_index() >= leadership_->term_start; }
 
 void Raft::accept_read(Read read, Now now) {
   // Thesis 6.4, step 1: before that, what its predecessors committed may be more than it knows.
@@ -64,8 +62,8 @@ void Raft::confirm_reads() {
   }
 }
 
-/// Thesis 6.4.1. Whoever answered to what was sent at some moment votes for nobody else until an election timeout later,
-/// by its clock; the lease ends before that by any clock within the drift.
+/// Thesis 6.4.1. Whoever answered to what was sent at some moment votes for nobody else until an election timeout
+/// later, by its clock; the lease ends before that by any clock within the drift.
 bool Raft::holds_lease(Now now) const {
   if (!options_.lease_reads || !has_committed_in_term() || leadership_->lease_forfeited) return false;
   constexpr auto kNever = std::numeric_limits<Instant::rep>::min();

@@ -33,23 +33,23 @@ struct RoleChange {
 
 /// What the driver is to do, in the order of the fields.
 ///
-/// What is to be made durable is written in this order too, Ready after Ready, and may be cut short by a crash anywhere;
-/// when all of a Ready is durable, Raft::on_persisted is told its number. A later Ready may be taken before that: the
-/// disk may lag. Every Ready is reported, also one that holds nothing for the disk.
+/// What is to be made durable is written in this order too, Ready after Ready, and may be cut short by a crash
+/// anywhere; when all of a Ready is durable, Raft::on_persisted is told its number. A later Ready may be taken before
+/// that: the disk may lag. Every Ready is reported, also one that holds nothing for the disk.
 struct Ready {
   std::uint64_t number = 0;
 
   std::vector<Message> messages;  ///< go out at once
 
-  std::optional<HardState> hard_state;        ///< durable: replaces the former
-  std::vector<SnapshotPart> snapshot_parts;   ///< durable: of a snapshot on its way in
-  std::optional<SnapshotMeta> install;        ///< durable: becomes *the* snapshot, and the log begins behind it, empty
-  std::vector<Entry> entries;                 ///< durable: replace the log from the first one's index on
+  std::optional<HardState> hard_state;       ///< durable: replaces the former
+  std::vector<SnapshotPart> snapshot_parts;  ///< durable: of a snapshot on its way in
+  std::optional<SnapshotMeta> install;       ///< durable: becomes *the* snapshot, and the log begins behind it, empty
+  std::vector<Entry> entries;                ///< durable: replace the log from the first one's index on
 
   std::vector<Message> messages_after;  ///< go out when this Ready and all before it are durable
 
   std::optional<RoleChange> role_change;
-  std::vector<Entry> committed;   ///< to apply; after `install`, the state machine having been replaced by it
+  std::vector<Entry> committed;  ///< to apply; after `install`, the state machine having been replaced by it
   std::vector<ReadState> reads;
 };
 

@@ -114,8 +114,8 @@ void Raft::broadcast_heartbeat(Now now) {
   }
 }
 
-/// What a voter counts for towards a majority. One without a known directory counts for nothing: its next answer may come
-/// from another disk.
+/// What a voter counts for towards a majority. One without a known directory counts for nothing: its next answer may
+/// come from another disk.
 LogIndex Raft::match_of(const ReplicaKey& voter) const {
   if (!voter.is_pinned()) return kNoIndex;
   if (voter == self_) return log_.durable_index();
@@ -124,8 +124,8 @@ LogIndex Raft::match_of(const ReplicaKey& voter) const {
 }
 
 void Raft::advance_commit(Now now) {
-  const auto reached = reached_by_majority<LogIndex>(log_.configuration(),
-                                                     [&](const ReplicaKey& voter) { return match_of(voter); });
+  const auto reached =
+      reached_by_majority<LogIndex>(log_.configuration(), [&](const ReplicaKey& voter) { return match_of(voter); });
   if (!reached || *reached <= log_.commit_index()) return;
   // Raft 3.6.2: entries of earlier terms are committed by one of this term after them, never by counting.
   if (log_.term(*reached) != term()) return;
@@ -157,8 +157,7 @@ bool Raft::hears_majority(Now now) const {
   return holds_for_majority(log_.configuration(), [&](const ReplicaKey& voter) {
     if (voter.names(self_)) return true;
     const auto found = leadership_->progress.find(voter);
-    return found != leadership_->progress.end() &&
-           now.steady < found->second.heard_at() + options_.election_timeout;
+    return found != leadership_->progress.end() && now.steady < found->second.heard_at() + options_.election_timeout;
   });
 }
 

@@ -37,13 +37,13 @@ void Raft::on(const SnapshotRequest& request, const Message& message, Now now) {
   const auto& snapshot = request.snapshot;
   // What the log has anyway is not taken from a snapshot (thesis 5.3): nothing behind it is thrown away.
   if (log_.matches(snapshot.index, snapshot.term)) log_.commit_to(snapshot.index);
+  settle_role();
   if (snapshot.index <= log_.commit_index()) {
     receiving_.reset();
-    return reply_when_durable(message.from, AppendResponse{.accepted = true,
-                                                           .index = log_.commit_index(),
-                                                           .hint_index{},
-                                                           .hint_term{},
-                                                           .pulse = request.pulse});
+    return reply_when_durable(
+        message.from,
+        AppendResponse{
+            .accepted = true, .index = log_.commit_index(), .hint_index{}, .hint_term{}, .pulse = request.pulse});
   }
   take_part(request);
   if (receiving_->complete_with) return reply(message.from, HeartbeatResponse{.pulse = request.pulse});
@@ -71,17 +71,13 @@ void Raft::install_if_complete(Now now) {
   if (!receiving_ || receiving_->complete_with.value_or(0) == 0 || persisted_ < *receiving_->complete_with) return;
   const auto snapshot = std::exchange(receiving_, std::nullopt)->snapshot;
   if (snapshot.index <= log_.commit_index()) return;
-  if (log_.matches(snapshot.index, snapshot.term)) return log_.commit_to(snapshot.index);  // the log was faster
   if (leadership_ || candidacy_) become_follower(term(), std::nullopt, now);
   log_.restore(snapshot);
-  role_ = is_voter() ? Role::follower : Role::learner;
+  settle_role();
   has_work_ = true;
   if (!leader_) return;
-  reply_when_durable(*leader_, AppendResponse{.accepted = true,
-                                              .index = snapshot.index,
-                                              .hint_index{},
-                                              .hint_term{},
-                                              .pulse{}});
+  reply_when_durable(*leader_,
+                     AppendResponse{.accepted = true, .index = snapshot.index, .hint_index{}, .hint_term{}, .pulse{}});
 }
 
 }  // namespace sluice::broker::raft

@@ -66,8 +66,8 @@ void RaftSimulation::start(Server& server) {
   server.applied = kNoIndex;
   server.chain = 0;
   load_snapshot(server);
-  server.raft = std::make_unique<Raft>(options_, server.key, server.disk->hard_state(), *server.disk, random_(),
-                                       local(server));
+  server.raft =
+      std::make_unique<Raft>(options_, server.key, server.disk->hard_state(), *server.disk, random_(), local(server));
   std::vector<BrokerId> contacts;
   for (const auto& other : servers_) contacts.push_back(other->key.node);
   server.raft->set_contacts(std::move(contacts));

@@ -19,12 +19,12 @@ namespace sluice::test {
 struct RaftFaults {
   int lost_percent = 0;
   int twice_percent = 0;
-  Duration delay_max{0};       // of a message; what is sent later may arrive earlier
-  Duration write_max{0};       // of a disk
-  Duration stall_max{0};       // of a disk, now and then
-  int damaged_percent = 0;     // of snapshots received
+  Duration delay_max{0};    // of a message; what is sent later may arrive earlier
+  Duration write_max{0};    // of a disk
+  Duration stall_max{0};    // of a disk, now and then
+  int damaged_percent = 0;  // of snapshots received
   int drift_ppm_max = 0;
-  int crashes = 0;             // relative weights of what happens next
+  int crashes = 0;  // relative weights of what happens next
   int partitions = 0;
   int one_way_cuts = 0;
   int pauses = 0;
@@ -60,7 +60,9 @@ class RaftSimulation {
   };
 
   // raft_simulation.cpp: time, servers, network, disks
-  std::int64_t roll(std::int64_t sides) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(sides)); }
+  std::int64_t roll(std::int64_t sides) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(sides));
+  }
   bool happens(int percent) { return roll(100) < percent; }
   Duration within(Duration max) { return Duration{roll(max.count() + 1)}; }
   void at(Duration time, std::function<void()> action);
@@ -95,6 +97,7 @@ class RaftSimulation {
   bool may_wipe(const Server& server) const;
   void heal();
   bool has_converged() const;
+  std::string describe() const;
   Server* random_live();
   Server* leader();
   Server* find(const ReplicaKey& key);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "tests/unit/broker/raft/raft_simulation.hpp"
 #include "tests/unit/broker/raft/simulated_server.hpp"
@@ -73,7 +74,7 @@ void RaftSimulation::run() {
   heal();
   const auto healed_at = invariants_.commit_index();
   run_until(kFaults + kHealing, [&] { return now_ > kFaults + kAfterwards && has_converged(); });
-  if (!has_converged()) throw Violation("healed, a cluster agrees");
+  if (!has_converged()) throw Violation("healed, a cluster agrees" + describe());
   if (invariants_.commit_index() <= healed_at) throw Violation("healed, a cluster commits");
   reads_.clear();
   for (auto& server : servers_) {
@@ -162,8 +163,9 @@ void RaftSimulation::operate() {
 }
 
 void RaftSimulation::snapshot(Server& server) {
-  const bool is_possible = server.applied > server.disk->snapshot().index &&
-                           server.raft->log().matches(server.applied, server.disk->term(server.applied).value_or(Term{-1}));
+  const bool is_possible =
+      server.applied > server.disk->snapshot().index &&
+      server.raft->log().matches(server.applied, server.disk->term(server.applied).value_or(Term{-1}));
   if (!is_possible) return;
   // The same bytes wherever it is made, and several chunks of them.
   std::string data(sizeof server.chain + static_cast<std::size_t>(server.applied.value() * 37 % 4000), 's');
@@ -267,6 +269,19 @@ void RaftSimulation::heal() {
     server->paused_until = now_;
     if (!server->raft) start(*server);
   }
+}
+
+std::string RaftSimulation::describe() const {
+  std::ostringstream out;
+  for (const auto& server : servers_) {
+    const auto& raft = *server->raft;
+    out << "\n  " << server->node() << ' ' << raft.role() << " term=" << raft.term()
+        << " leader=" << (raft.leader() ? raft.leader()->node : kNoBroker) << " first=" << raft.log().first_index()
+        << " last=" << raft.log().last_index() << " durable=" << raft.log().durable_index()
+        << " commit=" << raft.log().commit_index() << " applied=" << server->applied << " voters=";
+    for (const auto& voter : raft.log().configuration().voters()) out << voter.node << (voter.is_pinned() ? " " : "? ");
+  }
+  return out.str();
 }
 
 bool RaftSimulation::has_converged() const {
