@@ -53,17 +53,18 @@ void RaftInvariants::check(const ReplicaKey& key) {
 }
 
 void RaftInvariants::note_committed(const Watched& server, const Entry& entry) {
-  const Identity identity{entry.term, entry.checksum};
+  const Identity identity{entry.term, entry.checksum, server.raft->term()};
   if (entry.index <= commit_index()) {
     const auto& known = committed_[static_cast<std::size_t>(entry.index.value() - 1)];
-    require(known == identity, "what is committed is the same everywhere (3.2, log matching)", entry.index);
+    require(known.term == identity.term && known.checksum == identity.checksum,
+            "what is committed is the same everywhere (3.2, log matching)", entry.index);
     return;
   }
   require(entry.index == commit_index() + 1, "commits have no gaps", entry.index);
   committed_.push_back(identity);
   if (server.raft->role() == Role::leader) check_majority_has(*server.raft, entry.index, entry.term);
   for (const auto& [key, other] : servers_) {
-    if (other.raft != nullptr && other.raft->role() == Role::leader && other.raft->term() > entry.term) {
+    if (other.raft != nullptr && other.raft->role() == Role::leader && other.raft->term() > identity.committed_in) {
       require(other.raft->log().first_index() > entry.index || other.raft->log().matches(entry.index, entry.term),
               "leaders hold what was committed before them (3.6.3)", key, entry.index);
     }
@@ -126,10 +127,10 @@ void RaftInvariants::check_role(const ReplicaKey& key, const RoleChange& change)
 
 void RaftInvariants::check_leader_has_committed(const Raft& leader) const {
   const auto& log = leader.log();
-  require(log.last_index() >= commit_index(), "leaders hold what was committed (3.6.3)", leader.self());
   for (auto index = log.first_index(); index <= commit_index(); index = index + 1) {
     const auto& known = committed_[static_cast<std::size_t>(index.value() - 1)];
-    require(log.matches(index, known.term), "leaders hold what was committed (3.6.3)", leader.self(), index);
+    require(known.committed_in >= leader.term() || log.matches(index, known.term),
+            "leaders hold what was committed before them (3.6.3)", leader.self(), index);
   }
 }
 

@@ -50,7 +50,7 @@ class RaftInvariants {
   struct Identity {
     Term term;
     std::uint32_t checksum = 0;
-    friend bool operator==(const Identity&, const Identity&) = default;
+    Term committed_in;  // leaders of later terms hold it; one of an earlier term, elected late, need not
   };
   struct Lineage {
     std::uint32_t checksum = 0;

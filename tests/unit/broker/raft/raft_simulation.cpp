@@ -110,6 +110,7 @@ void RaftSimulation::take(Server& server, Ready ready) {
     trace(static_cast<std::uint64_t>(ready.role_change->role));
     if (ready.role_change->role == Role::leader) ++counts_["leader"];
     invariants_.check_role(server.key, *ready.role_change);
+    if (ready.role_change->role == Role::leader) ambush(server);
   }
   for (const auto& entry : ready.committed) apply(server, entry);
   for (const auto& read : ready.reads) {

@@ -29,6 +29,7 @@ struct RaftFaults {
   int one_way_cuts = 0;
   int pauses = 0;
   int wipes = 0;
+  int ambush_percent = 0;  // of new leaders, and of changes of voters: something happens to the leader at once
 };
 
 /// 1 to 7 servers of Raft on a simulated clock, network and disks; one thread, one seed, one run bit for bit.
@@ -93,6 +94,8 @@ class RaftSimulation {
   void change_membership(Server& leader);
   void remove_wiped(Server& leader);
   void partition();
+  void ambush(const Server& leader);
+  void isolate_with_company(int node);
   void wipe();
   bool may_wipe(const Server& server) const;
   void heal();

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kFaults = 15s;     // how long things go wrong
+constexpr Duration kFaults = 20s;     // how long things go wrong
 constexpr Duration kHealing = 120s;   // how long they may take to become well
 constexpr Duration kAfterwards = 3s;  // clients go on for that long once healed
 
@@ -56,11 +56,12 @@ void RaftSimulation::draw_faults() {
              .partitions = sometimes(10),
              .one_way_cuts = sometimes(10),
              .pauses = sometimes(10),
-             .wipes = sometimes(4)};
+             .wipes = sometimes(4),
+             .ambush_percent = sometimes(100)};
   options_.election_timeout = std::chrono::milliseconds{200 + roll(800)};
   options_.heartbeat_interval = options_.election_timeout / (4 + roll(8));
   options_.lease_reads = roll(2) == 0;
-  options_.append_bytes_max = static_cast<std::size_t>(64 + roll(2000));
+  options_.append_bytes_max = static_cast<std::size_t>(roll(3) == 0 ? 1 : 64 + roll(2000));  // 1: an entry a message
   options_.inflight_messages_max = static_cast<std::size_t>(1 + roll(10));
   options_.inflight_bytes_max = static_cast<std::size_t>(64 + roll(8000));
   options_.snapshot_chunk_bytes = static_cast<std::size_t>(100 + roll(2000));
@@ -181,7 +182,9 @@ void RaftSimulation::change_membership(Server& leader) {
   auto& raft = *leader.raft;
   const bool is_voter = raft.log().configuration().has(key);
   const auto answer = is_voter ? raft.remove_voter(key, local(leader)) : raft.add_voter(key, local(leader));
-  if (answer.refusal == Refusal::none) ++counts_[is_voter ? "remove" : "add"];
+  if (answer.refusal != Refusal::none) return;
+  ++counts_[is_voter ? "remove" : "add"];
+  ambush(leader);
 }
 
 void RaftSimulation::remove_wiped(Server& leader) {
@@ -227,6 +230,38 @@ void RaftSimulation::partition() {
   for (const auto& from : servers_) {
     for (const auto& to : servers_) {
       if (side.contains(from->node()) != side.contains(to->node())) cut_.insert({from->node(), to->node()});
+    }
+  }
+}
+
+/// The worst moment for a leader to fail is just after it began something: it dies, or is left with few others, when a
+/// part of its messages arrived.
+void RaftSimulation::ambush(const Server& leader) {
+  if (is_healed_ || !happens(faults_.ambush_percent)) return;
+  const int node = leader.node();
+  const bool dies = roll(2) == 0;
+  on_server(node, now_ + within(4 * faults_.delay_max), [this, dies](Server& server) {
+    if (is_healed_) return;
+    ++counts_["ambush"];
+    if (!dies) return isolate_with_company(server.node());
+    crash(server);
+    at(now_ + within(options_.election_timeout * 3), [this, dead = server.node()] {
+      auto& down = *servers_[static_cast<std::size_t>(dead - 1)];
+      if (!down.raft) start(down);
+    });
+  });
+}
+
+/// Cut off from all but perhaps one.
+void RaftSimulation::isolate_with_company(int node) {
+  cut_.clear();
+  const auto company = static_cast<int>(1 + roll(static_cast<std::int64_t>(servers_.size())));
+  for (const auto& server : servers_) {
+    const int other = server->node();
+    if (other == node || other == company) continue;
+    for (const int inside : {node, company}) {
+      cut_.insert({inside, other});
+      cut_.insert({other, inside});
     }
   }
 }
