@@ -110,7 +110,7 @@ void RaftSimulation::take(Server& server, Ready ready) {
     trace(static_cast<std::uint64_t>(ready.role_change->role));
     if (ready.role_change->role == Role::leader) ++counts_["leader"];
     invariants_.check_role(server.key, *ready.role_change);
-    if (ready.role_change->role == Role::leader) ambush(server);
+    if (ready.role_change->role == Role::leader) welcome(server);
   }
   for (const auto& entry : ready.committed) apply(server, entry);
   for (const auto& read : ready.reads) {
@@ -189,7 +189,7 @@ void RaftSimulation::transmit(const Message& message) {
 
 void RaftSimulation::deliver(const Message& message) {
   auto& server = *servers_[static_cast<std::size_t>(message.to.node.value() - 1)];
-  if (!server.raft) return;
+  if (!server.raft || cut_.contains({message.from.node.value(), message.to.node.value()})) return;
   if (server.paused_until > now_) return at(server.paused_until, [this, message] { deliver(message); });
   trace(message.body.index() + 16 * static_cast<std::uint64_t>(message.term.value()));
   server.raft->step(message, local(server));

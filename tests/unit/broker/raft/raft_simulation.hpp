@@ -30,6 +30,7 @@ struct RaftFaults {
   int pauses = 0;
   int wipes = 0;
   int ambush_percent = 0;  // of new leaders, and of changes of voters: something happens to the leader at once
+  bool is_stormy = false;  // no leader lasts, each begins a change of voters at once, entries travel one by one
 };
 
 /// 1 to 7 servers of Raft on a simulated clock, network and disks; one thread, one seed, one run bit for bit.
@@ -85,6 +86,7 @@ class RaftSimulation {
 
   // raft_workload.cpp: clients, operators, misfortune
   void draw_faults();
+  void brew_storm();
   void schedule_workload();
   void propose();
   void read();
@@ -94,6 +96,7 @@ class RaftSimulation {
   void change_membership(Server& leader);
   void remove_wiped(Server& leader);
   void partition();
+  void welcome(Server& leader);
   void ambush(const Server& leader);
   void isolate_with_company(int node);
   void wipe();

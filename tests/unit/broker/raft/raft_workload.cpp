@@ -24,8 +24,8 @@ Uuid directory(std::uint8_t number) {
 
 RaftSimulation::RaftSimulation(std::uint64_t seed) : random_(seed) {
   draw_faults();
-  const auto nodes = 1 + roll(7);
-  const auto voters = 1 + roll(nodes);
+  const auto nodes = faults_.is_stormy ? 4 + roll(2) : 1 + roll(7);
+  const auto voters = faults_.is_stormy ? nodes - roll(2) : 1 + roll(nodes);
   const bool pinned = roll(2) == 0;
   std::vector<ReplicaKey> keys;
   for (int node = 1; node <= nodes; ++node) {
@@ -66,7 +66,21 @@ void RaftSimulation::draw_faults() {
   options_.inflight_bytes_max = static_cast<std::size_t>(64 + roll(8000));
   options_.snapshot_chunk_bytes = static_cast<std::size_t>(100 + roll(2000));
   options_.committed_bytes_max = static_cast<std::size_t>(100 + roll(4000));
+  if (roll(4) == 0) brew_storm();
   options_.learner_timeout = options_.election_timeout * (2 + roll(5));
+}
+
+/// What it takes to get behind the subtle rules (3.6.2, 4.1): many short reigns, each with a part of its first entries
+/// told.
+void RaftSimulation::brew_storm() {
+  faults_.is_stormy = true;
+  faults_.ambush_percent = 100;
+  faults_.delay_max = std::min<Duration>(faults_.delay_max, 10ms);
+  faults_.write_max = std::min<Duration>(faults_.write_max, 2ms);
+  faults_.pauses = faults_.stall_max.count() > 0 ? 0 : faults_.pauses;
+  options_.election_timeout = 100ms;
+  options_.heartbeat_interval = 20ms;
+  options_.append_bytes_max = 1;
 }
 
 void RaftSimulation::run() {
@@ -234,13 +248,23 @@ void RaftSimulation::partition() {
   }
 }
 
+void RaftSimulation::welcome(Server& leader) {
+  ambush(leader);
+  if (!faults_.is_stormy || is_healed_ || roll(2) == 0) return;
+  on_server(leader.node(), now_, [this](Server& server) {
+    change_membership(server);
+    pump(server);
+  });
+}
+
 /// The worst moment for a leader to fail is just after it began something: it dies, or is left with few others, when a
 /// part of its messages arrived.
 void RaftSimulation::ambush(const Server& leader) {
   if (is_healed_ || !happens(faults_.ambush_percent)) return;
   const int node = leader.node();
   const bool dies = roll(2) == 0;
-  on_server(node, now_ + within(4 * faults_.delay_max), [this, dies](Server& server) {
+  const auto delay = roll(2) == 0 ? Duration{0} : within(4 * faults_.delay_max);
+  on_server(node, now_ + delay, [this, dies](Server& server) {
     if (is_healed_) return;
     ++counts_["ambush"];
     if (!dies) return isolate_with_company(server.node());
