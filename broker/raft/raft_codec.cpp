@@ -215,7 +215,8 @@ struct Reader {
         return AppendResponse{from.accepted(), index(from.index()), index(from.hint_index()), term(from.hint_term()),
                               pulse(from.pulse())};
       }
-      case pb::Message::kHeartbeat: return Heartbeat{index(in.heartbeat().commit_index()), pulse(in.heartbeat().pulse())};
+      case pb::Message::kHeartbeat:
+        return Heartbeat{index(in.heartbeat().commit_index()), pulse(in.heartbeat().pulse())};
       case pb::Message::kHeartbeatResponse: return HeartbeatResponse{pulse(in.heartbeat_response().pulse())};
       case pb::Message::kSnapshotRequest: return chunk(in.snapshot_request());
       case pb::Message::kSnapshotResponse: {

@@ -88,6 +88,7 @@ class RaftSimulation {
   void draw_faults();
   void brew_storm();
   void schedule_workload();
+  bool is_read_at(Server& server);
   void propose();
   void read();
   void operate();
