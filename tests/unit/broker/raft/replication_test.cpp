@@ -151,6 +151,16 @@ TEST_CASE("a damaged entry is as good as lost", "[raft]") {
   CHECK(cluster.sent<AppendResponse>().empty());
 }
 
+TEST_CASE("a follower commits no further than its log was compared (3.5)", "[raft]") {
+  RaftCluster cluster{3};
+  cluster.boot(replica(2), voters({1, 2, 3}), {.term = Term{3}}, {entry(1, 1), entry(2, 2), entry(3, 2)});
+  Message message{replica(1), replica(2), Term{4}, AppendRequest{}};
+  message.body = AppendRequest{
+      .prev_index = LogIndex{1}, .prev_term = Term{1}, .commit_index = LogIndex{3}, .pulse{}, .entries = {}};
+  cluster.step(message);
+  CHECK(cluster.raft(2).log().commit_index() == LogIndex{1});
+}
+
 TEST_CASE("too much that is not committed refuses more", "[raft]") {
   RaftCluster cluster{3, {.uncommitted_bytes_max = 1000}};
   cluster.elect(1);
