@@ -23,6 +23,9 @@ class FetchSessionCache;
 namespace metrics {
 struct BrokerMetrics;
 }
+namespace peer {
+class PeerService;
+}
 namespace group {
 class GroupCoordinatorDriver;
 }
@@ -40,6 +43,7 @@ struct Services {
   fetch::FetchSessionCache& fetch_sessions;
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
+  peer::PeerService& peers;           ///< what other nodes of the cluster send
   metrics::BrokerMetrics& metrics;
   BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is

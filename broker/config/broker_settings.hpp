@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/config/cleaner_settings.hpp"
+#include "broker/config/cluster_settings.hpp"
 #include "broker/config/group_settings.hpp"
 #include "broker/config/listener.hpp"
 #include "protocol/base/ids.hpp"
@@ -79,6 +80,7 @@ struct BrokerSettings {
   std::optional<std::chrono::milliseconds> log_flush_scheduler_interval_ms;  ///< how often flush.ms is checked
   std::chrono::milliseconds producer_id_expiration_ms = std::chrono::hours{24};
 
+  ClusterSettings cluster;
   CleanerSettings cleaner;
   GroupSettings groups;
 };

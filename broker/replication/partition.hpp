@@ -9,6 +9,11 @@
 #include <optional>
 
 #include "broker/config/topic_settings.hpp"
+#include "broker/controller/broker_calls.hpp"
+#include "broker/controller/metadata_image.hpp"
+#include "broker/replication/isr.hpp"
+#include "broker/replication/replica_events.hpp"
+#include "broker/replication/sync_queue.hpp"
 #include "protocol/base/ids.hpp"
 #include "protocol/base/topic_partition.hpp"
 #include "protocol/base/uuid.hpp"
@@ -17,7 +22,6 @@
 
 namespace sluice::broker::replication {
 
-class LogSyncer;
 class Partition;
 
 /// Somebody who waits for a partition's readable end to move. A waiter watches any number of partitions, each through
@@ -33,28 +37,55 @@ struct Watch : boost::intrusive::list_base_hook<> {
   ProgressWaiter* waiter = nullptr;
 };
 
-/// Leadership as the metadata has it.
-struct Leadership {
+/// Where a follower goes on, and what it believes in.
+struct FetchPosition {
+  Offset offset;                            ///< its log end
+  LeaderEpoch last_fetched_epoch{-1};       ///< of its last record; kNoLeaderEpoch: it has none
+  LeaderEpoch current_leader_epoch{-1};
+  Offset log_start_offset;
   BrokerId leader;
-  LeaderEpoch leader_epoch;
-  bool operator==(const Leadership&) const = default;
 };
 
-/// One replica's log together with its leadership, its high watermark, and those who wait for either.
+/// What a leader answered about one partition.
+struct FetchedData {
+  ByteView batches{};  ///< whole or cut short at the end
+  Offset leader_high_watermark = kNoOffset;
+  Offset leader_log_start = kNoOffset;
+  std::optional<storage::EpochEnd> diverging{};  ///< the leader's end of the largest epoch up to ours: cut back to it
+};
+
+/// One replica's log together with its role, its high watermark, and those who wait for either.
 ///
-/// Invariant: log_start <= high_watermark <= log_end; the high watermark never decreases within a leader epoch. With
-/// one replica it is the log end (`sluice.durability=os`) or the synced end (`fsync`).
+/// As leader it appends what producers send and keeps the ISR (Isr has the rules); as follower it appends what it
+/// fetched, and cuts back what the leader does not have.
 ///
-/// Threading: any thread. Appends of different connections exclude each other in the log; `waiting_mutex_` guards the
-/// waiters only and is never held during I/O.
+/// Invariant: log_start <= high_watermark <= log_end; the high watermark never decreases while this process leads. With
+/// `sluice.durability=fsync` a replica counts with its synced end, else with its log end.
+///
+/// Threading: any thread. `role_mutex_` is shared by appends and fetches, and held alone while the role changes, so that
+/// nothing is appended in a role that is over. `isr_mutex_` guards the Isr, `waiting_mutex_` the waiters; neither is
+/// held during I/O.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   using SettingsPtr = std::shared_ptr<const config::TopicSettings>;
+  using Instant = std::chrono::steady_clock::time_point;
   /// `none`, or why the records may be lost.
   using Acknowledge = std::function<void(protocol::ErrorCode)>;
 
-  Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage::Log> log, Leadership leadership,
-            BrokerId this_broker, SettingsPtr settings, LogSyncer& syncer);
+  struct Surroundings {
+    BrokerId this_broker;
+    SyncQueue& syncer;
+    ReplicaEvents& events;
+    std::chrono::milliseconds lag_max{30000};  ///< replica.lag.time.max.ms
+  };
+
+  /// `high_watermark`: the one checkpointed last; kNoOffset: unknown. Serves nothing until `apply`.
+  Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage::Log> log, Surroundings surroundings,
+            SettingsPtr settings, Offset high_watermark);
+
+  /// Takes the role that the metadata gives it. Older news than it has (by leader epoch, then partition epoch) are
+  /// passed over. One thread at a time (the metadata's). Errors: of storage; the partition is not served then.
+  Result<> apply(const controller::PartitionImage& image, Instant now);
 
   /// Has synced what the log holds unsynced, now or within its time, as the settings demand. Once before it is served.
   void make_safe();
@@ -77,12 +108,40 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// Exclusive end of what a reader with read_committed sees. Moves only when the high watermark does.
   Offset last_stable_offset() const { return log_->last_stable_offset(high_watermark()); }
 
-  /// Appends a validated batch as leader.
-  Result<storage::Appended> append(record::MutableBatch batch, Timestamp now);
+  // As leader.
 
-  /// Calls `acknowledge` once everything below `end` is replicated as the settings demand, at once if it is already.
-  /// On any thread.
+  /// NOT_ENOUGH_REPLICAS where acks=all records may not be taken: the ISR is smaller than min.insync.replicas.
+  protocol::ErrorCode check_in_sync() const;
+  /// Appends a validated batch. Errors: those of the log; storage::Errc has none for a lost leadership, so
+  /// std::errc::operation_not_permitted stands for NOT_LEADER_OR_FOLLOWER.
+  Result<storage::Appended> append(record::MutableBatch batch, Timestamp now);
+  /// Calls `acknowledge` once everything below `end` is replicated as the settings demand, at once if it is already;
+  /// NOT_ENOUGH_REPLICAS_AFTER_APPEND where it is and the ISR has become too small; NOT_LEADER_OR_FOLLOWER once another
+  /// leads. On any thread.
   void when_replicated(Offset end, Acknowledge acknowledge);
+  /// A follower fetches from `position` on, in the leader epoch that it believes in. Errors as check_leadership, and
+  /// UNKNOWN_LEADER_EPOCH / NOT_LEADER_OR_FOLLOWER / REPLICA_NOT_AVAILABLE for one that is no replica.
+  protocol::ErrorCode note_fetch(Isr::Member follower, Offset position, Instant now);
+  /// A follower tells that all below `synced_end`, of what it fetched in that epoch, is synced.
+  void note_synced(BrokerId follower, LeaderEpoch epoch, Offset synced_end);
+  /// Looks whether a follower has fallen behind; cheap where there is none. Every replica.lag.time.max.ms / 2.
+  void check_isr(Instant now);
+  /// The change of the ISR that is to be asked for, once; nullopt: none is. Then on_isr_response or on_isr_failed.
+  std::optional<controller::AlterPartitionRequest::Change> take_isr_change(Instant now);
+  void on_isr_response(const controller::AlterPartitionResponse::Item& item, Instant now);
+  void on_isr_failed(bool unknown);  ///< not answered: whether it was made is `unknown`
+  /// Committed; for metrics and admin output.
+  std::vector<BrokerId> isr() const;
+
+  // As follower.
+
+  /// nullopt: it follows nobody.
+  std::optional<FetchPosition> fetch_position() const;
+  /// Appends, or cuts back, as the leader's answer to a fetch from `asked` says, unless the role has changed since then
+  /// (then nothing). Batches are checked (CRC, order) before they are written. Errors: of storage; bad_message.
+  Result<> take_fetched(const FetchPosition& asked, const FetchedData& fetched, Timestamp now);
+  /// The leader's log begins past our end: ours begins there too, empty.
+  Result<> restart_at(const FetchPosition& asked, Offset leader_log_start);
 
   void watch(Watch& watch);
   /// Tells the watchers to look again though nothing moved.
