@@ -14,9 +14,11 @@ void snapshot(RaftCluster& cluster, int node, const std::string& data) {
 /// Three servers, of which the third missed what the others have in a snapshot of 1,000 bytes only.
 struct Fixture {
   RaftCluster cluster{3, {.snapshot_chunk_bytes = 300}};
-  std::string data = std::string(999, 's') + "!";
+  std::string data;
 
   Fixture() {
+    data.assign(1000, 's');
+    data.back() = '!';
     cluster.elect(1);
     cluster.isolated = {3};
     for (int i = 0; i < 10; ++i) cluster.propose(1, "x");
