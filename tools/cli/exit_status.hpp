@@ -9,6 +9,7 @@ enum class ExitStatus {
   usage = 2,
   not_found = 3,
   unreachable = 5,   ///< or timed out
+  partly_failed = 6,  ///< some items failed, each listed
   refused = 7,       ///< needs --yes
   check_failed = 8,  ///< what was to hold does not
 };
