@@ -19,6 +19,7 @@ class ReplicaMover;
 }  // namespace replication
 namespace fetch {
 class FetchSessionCache;
+class ReplicaFetchSessions;
 }
 namespace metrics {
 struct BrokerMetrics;
@@ -41,6 +42,7 @@ struct Services {
   replication::PartitionTable& partitions;  ///< this broker's replicas
   replication::ReplicaMover& mover;         ///< between data directories
   fetch::FetchSessionCache& fetch_sessions;
+  fetch::ReplicaFetchSessions& replica_fetches;  ///< sessions of followers
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
   peer::PeerService& peers;           ///< what other nodes of the cluster send

@@ -35,6 +35,7 @@ class ProgressWaiter {
 
 struct Watch : boost::intrusive::list_base_hook<> {
   ProgressWaiter* waiter = nullptr;
+  bool of_log_end = false;  ///< told when the log grows, too: a follower reads past the high watermark
 };
 
 /// Where a follower goes on, and what it believes in.
