@@ -3,6 +3,7 @@
 from garbage.row import Garbage
 
 from .client_rows import CLIENTS, ClientRow
+from .cluster_faults import ClusterFaults
 from .compaction import Compaction
 from .dump_log import DumpLog
 from .full_disk import FullDisk
@@ -29,5 +30,6 @@ _ROWS = [
     *(RebalanceRow(family) for family in REBALANCE),
     TransactionalLog(),
     Garbage(),
+    ClusterFaults(),
 ]
 ROWS = {row.name: row for row in _ROWS}
