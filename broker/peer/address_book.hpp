@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "broker/peer/peer_connection.hpp"
@@ -28,12 +30,16 @@ class AddressBook {
   /// For fetching: the inter-broker listener.
   std::optional<PeerAddress> broker_address(BrokerId node) const;
   std::vector<BrokerId> quorum_nodes() const;
+  std::map<BrokerId, PeerAddress> quorum_addresses() const;
 
   void set_quorum_address(BrokerId node, PeerAddress address);
   void apply(const controller::MetadataImage& image);
+  /// Called, on any thread, after quorum_addresses() has changed; may not wait. Before anything else is.
+  void on_change(std::function<void()> listener) { on_change_ = std::move(listener); }
 
  private:
   const std::string inter_broker_listener_;
+  std::function<void()> on_change_;
   mutable std::mutex mutex_;
   std::map<BrokerId, PeerAddress> quorum_;
   std::map<BrokerId, PeerAddress> brokers_;

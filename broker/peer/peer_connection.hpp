@@ -42,25 +42,24 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   static std::shared_ptr<PeerConnection> make(IoThread& thread, Options options, OnLost on_lost = {});
   virtual ~PeerConnection() = default;
 
-  /// Sends `request` in `version`. The response's bytes, and what it points to, are valid during the call of `done` only.
-  /// Errors: of the system; timed_out; bad_message (the connection is closed then).
+  /// Sends `request` in `version`. The response's bytes, and what it points to, are valid during the call of `done`
+  /// only. Errors: of the system; timed_out; bad_message (the connection is closed then).
   template <class Api, class Done>
   void call(const typename Api::Request& request, std::int16_t version, std::chrono::milliseconds timeout, Done done) {
     wire::Writer writer;
     const auto id = begin_frame(writer, static_cast<std::int16_t>(Api::key), version, version >= Api::first_flexible);
     encode(request, version, writer);
-    send_frame(id, writer, timeout,
-               [version, done = std::move(done)](Result<wire::Reader*> frame) mutable {
-                 if (!frame) return done(Result<typename Api::Response>{frame.error()}), true;
-                 typename Api::Response response;
-                 const bool tagged = version >= Api::first_flexible;
-                 if (!take_response_header(**frame, tagged) || !decode(**frame, version, response) || !(*frame)->ok()) {
-                   done(Result<typename Api::Response>{std::make_error_code(std::errc::bad_message)});
-                   return false;
-                 }
-                 done(Result<typename Api::Response>{std::move(response)});
-                 return true;
-               });
+    send_frame(id, writer, timeout, [version, done = std::move(done)](Result<wire::Reader*> frame) mutable {
+      if (!frame) return done(Result<typename Api::Response>{frame.error()}), true;
+      typename Api::Response response;
+      const bool tagged = version >= Api::first_flexible;
+      if (!take_response_header(**frame, tagged) || !decode(**frame, version, response) || !(*frame)->ok()) {
+        done(Result<typename Api::Response>{std::make_error_code(std::errc::bad_message)});
+        return false;
+      }
+      done(Result<typename Api::Response>{std::move(response)});
+      return true;
+    });
   }
   /// Sends what has no response. Dropped where it can't be sent within `timeout`.
   template <class Api>

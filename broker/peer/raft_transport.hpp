@@ -10,8 +10,8 @@
 
 namespace sluice::broker::peer {
 
-/// The quorum's messages over connections: one to each node, on one io thread. A frame carries who sends it: cluster id,
-/// node, and where that is reached. Drops what is for another cluster, with a log line now and then.
+/// The quorum's messages over connections: one to each node, on one io thread. A frame carries who sends it: cluster
+/// id, node, and where that is reached. Drops what is for another cluster, with a log line now and then.
 ///
 /// Threading: send() from one thread, receive() from any.
 class RaftTransport final : public raft::Transport {
