@@ -13,7 +13,10 @@ namespace sluice::storage {
 LogManager::LogManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LogManager::~LogManager() = default;
 
-const std::string& LogManager::cluster_id() const noexcept { return state_->cluster_id; }
+std::string LogManager::cluster_id() const {
+  const std::lock_guard lock{state_->mutex};
+  return state_->cluster_id;
+}
 Uuid LogManager::directory_id(std::size_t index) const {
   const auto& meta = state_->directories.at(index).meta();
   return meta ? meta->directory_id : Uuid{};

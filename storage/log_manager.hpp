@@ -24,6 +24,8 @@ class LogMove;
 struct DirectoryOwner {
   std::string cluster_id;  ///< empty: take the directory's, or a new one where all are empty
   BrokerId node_id;
+  /// With an empty cluster id: where all directories are empty there is none until `adopt_cluster_id`.
+  bool may_be_unknown = false;
 };
 
 /// All logs of a process: the data directories, their locks, owners and checkpoints, and one Log a partition.
@@ -67,7 +69,10 @@ class LogManager {
   LogManager(const LogManager&) = delete;
   LogManager& operator=(const LogManager&) = delete;
 
-  const std::string& cluster_id() const noexcept;
+  std::string cluster_id() const;  ///< empty: not known yet
+  /// The cluster's id has become known: durable in every directory that works, when it returns. Once known it can't
+  /// change. Errors: wrong_directory, where it is another; that of a directory, where it could be noted in none.
+  Result<> adopt_cluster_id(const std::string& cluster_id);
   Uuid directory_id(std::size_t index = 0) const;
   bool clean_shutdown_found() const noexcept;  ///< in every directory
 
