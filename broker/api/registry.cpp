@@ -38,6 +38,7 @@
 #include "protocol/messages/offset_for_leader_epoch.hpp"
 #include "protocol/messages/produce.hpp"
 #include "protocol/messages/sync_group.hpp"
+#include "protocol/peer/peer_apis.hpp"
 
 namespace sluice::broker::api {
 namespace {
@@ -151,11 +152,23 @@ constexpr std::array kEntries{
 static_assert(std::is_sorted(kEntries.begin(), kEntries.end(),
                              [](const ApiEntry& left, const ApiEntry& right) { return left.key < right.key; }));
 
+/// By key, without a gap.
+constexpr std::array kPeerEntries{
+    serve<RaftMessages>(),
+    serve<ClusterCall>(),
+    serve<ReplicaProgress>(),
+};
+
 }  // namespace
 
 std::span<const ApiEntry> entries() noexcept { return kEntries; }
+std::span<const ApiEntry> peer_entries() noexcept { return kPeerEntries; }
 
 const ApiEntry* find(std::int16_t key) noexcept {
+  if (is_peer_key(key)) {
+    const auto index = static_cast<std::size_t>(key - protocol::kFirstPeerKey);
+    return index < kPeerEntries.size() ? &kPeerEntries[index] : nullptr;
+  }
   const auto at = std::lower_bound(
       kEntries.begin(), kEntries.end(), key,
       [](const ApiEntry& entry, std::int16_t wanted) { return static_cast<std::int16_t>(entry.key) < wanted; });

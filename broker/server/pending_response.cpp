@@ -131,6 +131,7 @@ const char* start_request(Connection& connection, Services& services, ResponseQu
   const auto version = load_be<std::int16_t>(frame.data() + 2);
   const auto* api = api::find(key);
   if (api == nullptr) return "request of an API that is not served";
+  if (api::is_peer_key(key) && !connection.info().for_peers) return "request of other nodes on a listener for clients";
   const bool served = version >= api->min_version && version <= api->max_version;
   const bool refused_politely = !served && api->key == protocol::ApiKey::api_versions;
   if (!served && !refused_politely) return "request of an API version that is not served";
