@@ -134,7 +134,7 @@ void ForwardingController::ask(const PendingPtr& pending, BrokerId leader, std::
                      [this, pending, attempt](Result<peer::CallResponse> answered) {
                        std::optional<ControllerResponse> response;
                        const auto* answer = answered ? std::get_if<peer::ControllerAnswer>(&*answered) : nullptr;
-                       if (answer != nullptr) response = decode_controller_response(as_byte_view(answer->response));
+                       if (answer != nullptr) response = decode_response(as_byte_view(answer->response));
                        // The answer to another question is none.
                        if (response && response->body.index() != pending->request.body.index()) response.reset();
                        on_response(pending, attempt, std::move(response));

@@ -74,6 +74,7 @@ void ImagePublisher::publish(const ImageChange& change) {
   image_.store(change.after, std::memory_order_release);
   for (const auto& reached : take_reached(change.after->version())) reached();
   changed_.notify_all();
+  if (on_published_) on_published_();
 }
 
 std::vector<std::function<void()>> ImagePublisher::take_reached(Offset version) {
@@ -106,6 +107,10 @@ void ImagePublisher::subscribe(Subscriber subscriber) {
   told.wait(lock, [&] { return done; });
 }
 
+void ImagePublisher::on_published(std::function<void()> listener) {
+  post([this, listener = std::move(listener)]() mutable { on_published_ = std::move(listener); });
+}
+
 void ImagePublisher::post(Task task) {
   const std::lock_guard lock{mutex_};
   if (!finished_) pool_.post(std::move(task));
@@ -123,9 +128,12 @@ void ImagePublisher::when_reached(Offset version, std::function<void()> reached)
   reached();
 }
 
-void ImagePublisher::wait_until(const std::function<bool(const MetadataImage&)>& enough) {
+bool ImagePublisher::wait_for(const std::function<bool(const MetadataImage&)>& enough,
+                              std::chrono::milliseconds within) {
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [&] { return finished_ || enough(*image()); });
+  bool is_enough = false;
+  changed_.wait_for(lock, within, [&] { return (is_enough = enough(*image())) || finished_; });
+  return is_enough;
 }
 
 void ImagePublisher::nudge() {

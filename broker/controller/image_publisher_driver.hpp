@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -37,6 +38,9 @@ class ImagePublisher final : public ImageSource {
   /// before it. Returns when the former is done. Not on the metadata thread.
   void subscribe(Subscriber subscriber);
 
+  /// Calls `listener` on the metadata thread whenever an image was published from now on.
+  void on_published(std::function<void()> listener);
+
   /// Runs `task` on the metadata thread; dropped once finished.
   void post(Task task);
 
@@ -45,9 +49,9 @@ class ImagePublisher final : public ImageSource {
   /// Calls `reached` once the image of `version` or a later one is published: at once, or on the metadata thread.
   /// Dropped once finished.
   void when_reached(Offset version, std::function<void()> reached);
-  /// Waits until `enough` is true of the newest image; it is asked after every change and every `nudge`. Not on the
-  /// metadata thread.
-  void wait_until(const std::function<bool(const MetadataImage&)>& enough);
+  /// Waits until `enough` is true of the newest image, which is asked after every change and every `nudge`; false: time
+  /// is over, or the publisher has finished. Not on the metadata thread.
+  bool wait_for(const std::function<bool(const MetadataImage&)>& enough, std::chrono::milliseconds within);
   void nudge();
 
   /// Does what was offered and posted, and ends the thread. Idempotent.
@@ -61,6 +65,8 @@ class ImagePublisher final : public ImageSource {
 
   std::atomic<std::shared_ptr<const MetadataImage>> image_{std::make_shared<const MetadataImage>()};
   std::vector<Subscriber> subscribers_;  // the metadata thread's
+
+  std::function<void()> on_published_;    // the metadata thread's
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,0 +1,223 @@
+#include "broker/node/cluster_node.hpp"
+
+#include <algorithm>
+#include <random>
+#include <spdlog/spdlog.h>
+#include <thread>
+#include <utility>
+
+#include "broker/wall_clock.hpp"
+
+namespace sluice::broker::node {
+namespace {
+
+using controller::BrokerLifecycle;
+using controller::MetadataImage;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kMetadataLogDirectory = "__cluster_metadata-0";
+constexpr std::chrono::milliseconds kTellInterval = 5s;
+constexpr std::chrono::milliseconds kLeaveWithoutController = 2s;
+
+raft::RaftDriver::Options raft_options(const ClusterNode::Options& options) {
+  const auto& cluster = options.settings.cluster;
+  raft::RaftDriver::Options to;
+  to.core.election_timeout = cluster.election_timeout;
+  to.core.heartbeat_interval = cluster.raft_heartbeat_interval;
+  to.directory = storage::join_path(options.metadata_directory, kMetadataLogDirectory);
+  to.self = {.node = options.settings.node_id, .directory = options.directory_id};
+  to.bootstrap = options.identity.bootstrap;
+  to.snapshot_bytes = cluster.snapshot_bytes;
+  to.snapshot_interval = cluster.snapshot_interval;
+  to.seed = std::random_device{}();
+  to.wall_clock = wall_clock_now;
+  return to;
+}
+
+controller::MetadataDriver::Options metadata_options(const ClusterNode::Options& options) {
+  const auto& cluster = options.settings.cluster;
+  controller::MetadataDriver::Options to;
+  to.core.session_timeout = cluster.session_timeout;
+  to.core.leader_check_interval = cluster.leader_check_interval;
+  to.core.imbalance_percent = cluster.leader_imbalance_percent;
+  to.core.balances_leaders = cluster.balances_leaders;
+  const auto& known = options.identity.cluster_id;
+  to.core.new_cluster_id = known.empty() ? Uuid::random().to_string() : known;
+  to.quorum.self = options.settings.node_id;
+  to.quorum.listener_name = cluster.controller_listeners.empty() ? options.settings.inter_broker_listener_name
+                                                                 : cluster.controller_listeners.front().name;
+  to.quorum.change_timeout = cluster.request_timeout;
+  to.config = options.config;
+  return to;
+}
+
+}  // namespace
+
+ClusterNode::ClusterNode(Options options)
+    : options_(std::move(options)),
+      thread_(options_.thread_index),
+      addresses_(options_.settings.inter_broker_listener_name) {
+  for (const auto& [node, address] : options_.identity.quorum) addresses_.set_quorum_address(node, address);
+  addresses_.set_quorum_address(self(), options_.quorum_address);
+  transport_ = std::make_unique<peer::RaftTransport>(
+      thread_, addresses_, peer::RaftTransport::Options{.self = self(), .own_address = options_.quorum_address},
+      peer::RaftTransport::Listeners{
+          .on_messages = [this](std::vector<raft::Message> messages) { raft_->deliver(std::move(messages)); },
+          .on_gone = [this](BrokerId node) { on_peer_gone(node); }});
+  if (!options_.identity.cluster_id.empty()) transport_->set_cluster_id(options_.identity.cluster_id);
+  client_ = std::make_unique<peer::ClusterClient>(thread_, &addresses_, "sluice-" + std::to_string(self().value()));
+  metadata_ = std::make_unique<controller::MetadataDriver>(
+      metadata_options(options_), publisher_, addresses_,
+      controller::MetadataDriver::Listeners{
+          .on_leader_change =
+              [this] {
+                controller_->on_leader_change();
+                if (lifecycle_) lifecycle_->look();
+              },
+          .on_fatal = [this] { options_.on_fatal("the metadata log can't be followed"); }});
+}
+
+ClusterNode::~ClusterNode() { stop(); }
+
+bool ClusterNode::open() {
+  auto opened = raft::RaftDriver::open(options_.files, raft_options(options_), *transport_, *metadata_);
+  if (!opened) {
+    spdlog::critical("can't open the metadata log: {}", opened.error().message());
+    return false;
+  }
+  raft_ = std::move(*opened);
+  const auto& cluster = options_.settings.cluster;
+  controller_ = std::make_unique<controller::ForwardingController>(
+      controller::ForwardingController::Parts{.self = self(),
+                                              .request_timeout = cluster.request_timeout,
+                                              .heartbeat_timeout = std::max(cluster.heartbeat_interval, 1000ms),
+                                              .local = *metadata_,
+                                              .raft = *raft_,
+                                              .publisher = publisher_,
+                                              .client = *client_,
+                                              .thread = thread_});
+  if (options_.registration) {
+    lifecycle_ = std::make_unique<controller::LifecycleDriver>(
+        controller::LifecycleDriver::Parts{.options = {.heartbeat_interval = cluster.heartbeat_interval},
+                                           .registration = *options_.registration,
+                                           .controller = *controller_,
+                                           .publisher = publisher_,
+                                           .thread = thread_,
+                                           .on_change = [this] { on_lifecycle_change(); }});
+    publisher_.on_published([this] { lifecycle_->look(); });
+  }
+  publisher_.subscribe(
+      [this](const controller::MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
+        if (delta.brokers_changed) addresses_.apply(*after);
+        follow_cluster_id(*after);
+      });
+  metadata_->attach(*raft_);
+  return true;
+}
+
+void ClusterNode::start() {
+  started_ = true;
+  thread_.start();
+  raft_->post([nodes = addresses_.quorum_nodes()](raft::Raft& raft, raft::Now) { raft.set_contacts(nodes); });
+  raft_->start();
+}
+
+/// On the metadata thread.
+void ClusterNode::follow_cluster_id(const MetadataImage& image) {
+  if (knows_cluster_id_ || image.cluster_id().empty()) return;
+  knows_cluster_id_ = true;
+  const auto& expected = options_.identity.cluster_id;
+  if (!expected.empty() && expected != image.cluster_id()) {
+    return options_.on_fatal("the metadata log is of cluster " + image.cluster_id() + ", the data of " + expected);
+  }
+  transport_->set_cluster_id(image.cluster_id());
+}
+
+void ClusterNode::on_peer_gone(BrokerId node) {
+  if (!raft_) return;
+  raft_->on_unreachable(node);
+  metadata_->on_broker_gone(node);
+}
+
+void ClusterNode::join() { lifecycle_->start(); }
+
+void ClusterNode::on_lifecycle_change() {
+  if (const auto epoch = lifecycle_->epoch(); epoch != told_epoch_ && epoch != controller::kNoBrokerEpoch) {
+    told_epoch_ = epoch;
+    if (on_epoch_) on_epoch_(epoch);
+  }
+  if (lifecycle_->state() == BrokerLifecycle::State::refused) {
+    options_.on_fatal("the cluster refuses this broker: " + lifecycle_->refusal());
+  }
+  publisher_.nudge();
+}
+
+bool ClusterNode::wait(const char* what, const std::function<bool()>& give_up,
+                       const std::function<bool(const MetadataImage&)>& enough) {
+  bool reached = false;
+  const auto look = [&](const MetadataImage& image) { return (reached = enough(image)) || give_up(); };
+  while (!publisher_.wait_for(look, kTellInterval)) {
+    const auto status = raft_->status();
+    spdlog::info("waiting for {}; quorum term={} leader={}", what, status.term.value(),
+                 status.leader ? std::to_string(status.leader->node.value()) : "none");
+  }
+  return reached;
+}
+
+bool ClusterNode::wait_until_founded(const std::function<bool()>& give_up) {
+  return wait("the cluster's first leader", give_up,
+              [](const MetadataImage& image) { return !image.cluster_id().empty(); });
+}
+
+bool ClusterNode::wait_until_registered(const std::function<bool()>& give_up) {
+  return wait("the controller to register this broker", give_up, [this](const MetadataImage& image) {
+    const auto epoch = lifecycle_->epoch();
+    const auto* broker = image.find_broker(self());
+    return epoch != controller::kNoBrokerEpoch && broker != nullptr && broker->epoch == epoch;
+  });
+}
+
+bool ClusterNode::wait_until_unfenced(const std::function<bool()>& give_up) {
+  lifecycle_->serve();
+  return wait("the controller to let this broker serve", give_up, [this](const MetadataImage& image) {
+    const auto* broker = image.find_broker(self());
+    return broker != nullptr && broker->epoch == lifecycle_->epoch() && !broker->fenced;
+  });
+}
+
+void ClusterNode::leave(std::chrono::milliseconds within) {
+  using State = BrokerLifecycle::State;
+  if (!lifecycle_ || lifecycle_->state() == State::unregistered || lifecycle_->state() == State::refused) return;
+  lifecycle_->leave();
+  const auto began = std::chrono::steady_clock::now();
+  auto led_at = began;
+  const auto left = [&](const MetadataImage&) { return lifecycle_->state() == State::left; };
+  while (!publisher_.wait_for(left, 100ms)) {
+    const auto now = std::chrono::steady_clock::now();
+    if (raft_->status().leader) led_at = now;
+    if (now - began < within && now - led_at < kLeaveWithoutController) continue;
+    spdlog::warn("shutting down though the controller has not said that it may: {}",
+                 now - began < within ? "there is none" : "it took too long");
+    return;
+  }
+}
+
+void ClusterNode::stop_quorum(std::chrono::milliseconds hand_over) {
+  if (std::exchange(quorum_stopped_, true)) return;
+  if (lifecycle_) lifecycle_->stop();
+  if (raft_ && started_) raft_->stop(hand_over);
+  if (controller_) controller_->stop();
+}
+
+void ClusterNode::stop() {
+  if (std::exchange(stopped_, true)) return;
+  stop_quorum(0ms);
+  publisher_.finish();
+  if (started_) {
+    client_->stop();
+    transport_->stop();
+  }
+  thread_.stop();
+}
+
+}  // namespace sluice::broker::node
