@@ -49,6 +49,8 @@ struct Services {
   metrics::BrokerMetrics& metrics;
   BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is
+  /// Else the node is still starting: its peers are answered, clients have to try again or elsewhere.
+  std::atomic<bool> serves_clients{true};
 };
 
 }  // namespace sluice::broker

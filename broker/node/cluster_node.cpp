@@ -55,7 +55,7 @@ controller::MetadataDriver::Options metadata_options(const ClusterNode::Options&
 
 ClusterNode::ClusterNode(Options options)
     : options_(std::move(options)),
-      thread_(options_.thread_index),
+      thread_(0, "sluice-quorum"),
       addresses_(options_.settings.inter_broker_listener_name) {
   for (const auto& [node, address] : options_.identity.quorum) addresses_.set_quorum_address(node, address);
   addresses_.set_quorum_address(self(), options_.quorum_address);

@@ -37,9 +37,8 @@ class ClusterNode {
     std::string metadata_directory;    ///< the data directory that it lies in
     Uuid directory_id;                 ///< of that one
     peer::PeerAddress quorum_address;  ///< where others reach this node's quorum
-    std::optional<controller::RegisterBrokerRequest>
-        registration;  ///< of the broker of this node; nullopt: it has none
-    unsigned thread_index = 0;
+    /// Of the broker of this node; nullopt: it has none.
+    std::optional<controller::RegisterBrokerRequest> registration;
     /// Must stop: what this node finds contradicts what it is. On any thread; may not wait.
     std::function<void(const std::string& why)> on_fatal;
   };

@@ -75,6 +75,8 @@ class DataPlane {
   replication::ReplicaProgressReceiver& replica_progress() noexcept { return *replica_progress_; }
   /// Of the directories that can be used.
   std::vector<Uuid> directory_ids() const;
+  /// Before `load`.
+  bool was_shut_down_cleanly() const { return logs_->clean_shutdown_found(); }
 
  private:
   void watch_directories();
