@@ -36,6 +36,8 @@ ErrorCode to_error_code(std::error_code error) noexcept {
   if (!error) return ErrorCode::none;
   if (error.category() == storage::storage_category()) return of_storage(static_cast<storage::Errc>(error.value()));
   if (error.category() == record::record_category()) return ErrorCode::corrupt_message;
+  // Not of the system, whose category is another: a partition that is no longer led here.
+  if (error == std::make_error_code(std::errc::operation_not_permitted)) return ErrorCode::not_leader_or_follower;
   return ErrorCode::kafka_storage_error;  // of the system: ENOSPC, EIO and their like
 }
 

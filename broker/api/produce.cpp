@@ -85,9 +85,13 @@ class ProduceCall {
       answer.error_message = "The disk of the partition's data directory is full.";
       return refuse(answer, ErrorCode::kafka_storage_error);
     }
+    if (request_.acks == kAcksAll) {
+      if (const auto error = partition->check_in_sync(); error != ErrorCode::none) return refuse(answer, error);
+    }
+    const auto leader_epoch = partition->leader_epoch();
     append(*partition, records.records.bytes(), answer);
     if (answer.error_code == ErrorCode::none && request_.acks == kAcksAll) {
-      appended_.push_back({partition, topic, index, end_});
+      appended_.push_back({partition, topic, index, end_, leader_epoch});
     }
     return answer;
   }
