@@ -35,7 +35,7 @@ struct BrokerSettings {
   std::vector<Listener> listeners;  ///< the sockets for clients and brokers; no controller listeners
   std::map<std::string, Endpoint> advertised_listeners;  ///< by listener name, one for each of `listeners`; port 0: the
                                                          ///< port that the listener got
-  std::string inter_broker_listener_name;                ///< one of `listeners`
+  std::string inter_broker_listener_name;                ///< one of `listeners`; of a mere controller: the brokers'
   std::optional<AdminListener> admin_listener;           ///< health, metrics, console; nullopt: off
   std::vector<std::string> log_dirs;                     ///< absolute or as given; at least one
   std::optional<std::int64_t> replica_move_bytes_per_second;
@@ -86,7 +86,9 @@ struct BrokerSettings {
 };
 
 /// Derives the typed settings. What the table alone cannot judge (listeners against each other, roles) is checked here:
-/// each complaint is appended to `errors`, and the result must not be used unless none was.
-BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<ConfigError>& errors);
+/// each complaint is appended to `errors`, and the result must not be used unless none was. `join` holds the values of
+/// --join.
+BrokerSettings make_broker_settings(const BrokerConfig& config, const std::vector<std::string>& join,
+                                    std::vector<ConfigError>& errors);
 
 }  // namespace sluice::broker::config

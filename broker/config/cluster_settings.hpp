@@ -25,7 +25,8 @@ struct ClusterSettings {
   /// By listener name; port 0: the port that the listener got.
   std::map<std::string, Endpoint> advertised_controller_listeners;
   std::vector<QuorumVoter> voters;           ///< controller.quorum.voters: the voters of an empty log
-  std::vector<Endpoint> bootstrap_servers;   ///< controller.quorum.bootstrap.servers
+  /// controller.quorum.bootstrap.servers; none where `voters` are given, or where it names this node alone.
+  std::vector<Endpoint> bootstrap_servers;
   std::vector<Endpoint> join;                ///< sluiced --join: addresses of a cluster that is there already
   bool node_id_is_given = false;             ///< else a joining node is given one
 
@@ -53,7 +54,10 @@ struct ClusterSettings {
   std::chrono::milliseconds replica_fetch_backoff{1000};      ///< replica.fetch.backoff.ms
   std::chrono::milliseconds replica_socket_timeout{30000};    ///< replica.socket.timeout.ms
 
-  bool is_alone() const noexcept { return voters.size() <= 1 && bootstrap_servers.empty() && join.empty(); }
+  /// The whole quorum, and nobody else is named.
+  bool is_alone() const noexcept {
+    return is_controller && voters.size() <= 1 && bootstrap_servers.empty() && join.empty();
+  }
 };
 
 }  // namespace sluice::broker::config
