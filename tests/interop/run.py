@@ -6,6 +6,7 @@ Exit status: 0 all passed, 1 a check failed, 77 nothing ran because a toolchain 
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 
@@ -91,6 +92,7 @@ def write_table(results):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers are ended on the way out
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="ROW", help="names of rows, or all, list, table")
     parser.add_argument("--sluiced", default=os.environ.get("SLUICED"), help="the broker to start")

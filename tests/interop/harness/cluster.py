@@ -162,7 +162,11 @@ class SluiceNode(Node):
 
 
 class KafkaNode(Node):
-    """From the jars that Kafka's tools come with."""
+    """From the jars that Kafka's tools come with. One that joins is a broker only: the voters are those of the start."""
+
+    def properties(self):
+        own = {"process.roles": "broker", "listeners": f"PLAINTEXT://{self.bootstrap}"} if self.join else {}
+        return {**super().properties(), **own}
 
     def command(self, *tool, heap="512m"):
         java = ["java", f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
