@@ -42,6 +42,8 @@ struct Circumstances {
   Timestamp now{0};
   /// Whether that broker was heard of within its session.
   std::function<bool(BrokerId)> has_session = [](BrokerId) { return true; };
+  /// Whether that node is of the metadata quorum: one that is no broker is in no record.
+  std::function<bool(BrokerId)> is_in_quorum = [](BrokerId) { return false; };
 };
 
 /// The cluster's metadata and the rules for changing it. Pure: no clock, no I/O, no locks.
@@ -55,6 +57,11 @@ class ClusterState {
  public:
   /// `config` holds this broker's static settings (defaults of new topics); `make_uuid` gives ids of new topics.
   ClusterState(std::shared_ptr<const config::BrokerConfig> config, std::function<Uuid()> make_uuid);
+  ClusterState(const ClusterState& other);
+  ClusterState& operator=(const ClusterState& other);
+  ClusterState(ClusterState&&) = default;
+  ClusterState& operator=(ClusterState&&) = default;
+  ~ClusterState() = default;
 
   Decision<protocol::CreateTopicsResponse> handle(const protocol::CreateTopicsRequest& request) const;
   Decision<protocol::DeleteTopicsResponse> handle(const protocol::DeleteTopicsRequest& request) const;
@@ -86,6 +93,10 @@ class ClusterState {
   /// Internal topics that have fewer replicas than they should (their replication factor setting, and there are brokers
   /// for it) get more: at most `max` partitions.
   std::vector<MetadataRecord> grow_internal_topics(std::size_t max) const;
+  /// What a decision that was more than one command, whose controller did not live to its end, left undone: fenced
+  /// brokers in ISRs, leaders that may not lead, partitions without a leader that have somebody to lead them. Also
+  /// where unclean elections have become allowed, or a replica is back. At most `max` partitions.
+  std::vector<MetadataRecord> repair(std::size_t max) const;
   /// Replicas on their way in that are in sync now are there; those on their way out go once all that come are there.
   std::vector<MetadataRecord> finish_moves(std::size_t max) const;
   /// The first records of a cluster: its id and the features of this version.
@@ -123,6 +134,14 @@ class ClusterState {
   void apply(const FeatureRecord& record);
   void apply(const NodeIdsRecord& record);
   TopicImage& edit_topic(const Uuid& id);
+
+  /// The broker is active from here on: it leads what nobody led and it can.
+  std::vector<MetadataRecord> unfence(const BrokerImage& broker) const;
+  /// The broker is leaving: others lead what they can.
+  std::vector<MetadataRecord> hand_over(const BrokerImage& broker) const;
+  /// Empties the ELR of every partition of those topics.
+  void append_without_elr(const std::function<bool(const TopicImage&)>& is_concerned,
+                          std::vector<MetadataRecord>& to) const;
 
   /// The static settings with the cluster-wide dynamic ones over them.
   config::BrokerConfig effective_config() const;

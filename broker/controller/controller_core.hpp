@@ -26,10 +26,11 @@ namespace sluice::broker::controller {
 class ControllerCore {
  public:
   struct Options {
-    std::chrono::milliseconds session_timeout{9000};         ///< broker.session.timeout.ms
+    std::chrono::milliseconds session_timeout{9000};          ///< broker.session.timeout.ms
     std::chrono::milliseconds leader_check_interval{300000};  ///< leader.imbalance.check.interval.seconds
     int imbalance_percent = 10;                               ///< leader.imbalance.per.broker.percentage
     bool balances_leaders = true;                             ///< auto.leader.rebalance.enable
+    std::function<bool(BrokerId)> is_in_quorum = [](BrokerId) { return false; };  ///< those ids are given to nobody
     std::string new_cluster_id{};  ///< of a cluster that has none: this node's, or what its configuration says
   };
   /// Puts a command into the log: its index, or nullopt where this node leads no more.
@@ -67,15 +68,23 @@ class ControllerCore {
   /// False: this node leads no more.
   bool commit(std::vector<MetadataRecord> records, std::function<void(bool)> finish);
   void commit_unasked(std::vector<MetadataRecord> records);
+  /// Once all that was decided so far is committed; at once where it is.
+  void answer_when_committed(std::function<void(bool)> finish);
+  /// A broker that got an answer is there.
+  template <class Request, class Response>
+  void hear(const Request& request, const Response& response, raft::Now now);
   Circumstances circumstances(raft::Now now) const;
 
   const Options options_;
   const Propose propose_;
   std::optional<ClusterState> state_;  // exactly while active
   BrokerSessions sessions_;
-  std::deque<Pending> pending_;  // ascending
-  Offset last_proposed_ = kNoOffset;
+  std::deque<Pending> pending_;       // ascending
+  Offset last_proposed_ = kNoOffset;  // >= committed_, but for the log's own entries
+  Offset committed_ = kNoOffset;
+  std::size_t commands_since_change_ = 0;
   raft::Instant balance_due_{};
+  raft::Instant moves_due_{};
 };
 
 }  // namespace sluice::broker::controller

@@ -24,6 +24,7 @@ using BrokerEpoch = Id<struct BrokerEpochTag, std::int64_t>;
 inline constexpr BrokerEpoch kNoBrokerEpoch{-1};
 
 using ConfigMap = std::map<std::string, std::string>;
+using FeatureMap = std::map<std::string, std::int16_t, std::less<>>;
 
 struct EndpointImage {
   std::string listener_name;
@@ -38,7 +39,7 @@ struct BrokerImage {
   BrokerId id = kNoBroker;
   std::optional<std::string> rack{};
   std::vector<EndpointImage> endpoints{};
-  bool fenced = false;  ///< silent or not caught up: no leader, and not told to clients
+  bool fenced = false;                  ///< silent or not caught up: no leader, and not told to clients
   bool in_controlled_shutdown = false;  ///< leads nothing new, and joins no ISR
   BrokerEpoch epoch = kNoBrokerEpoch;
   Uuid incarnation{};                 ///< of the process: made anew at every start
@@ -116,7 +117,7 @@ class MetadataImage {
   /// Node ids below were given to somebody, or were chosen by hand.
   BrokerId next_node_id() const noexcept { return next_node_id_; }
   /// Finalized levels by feature name (KIP-584): metadata.version, group.version, eligible.leader.replicas.version...
-  const std::map<std::string, std::int16_t>& features() const noexcept { return *features_; }
+  const FeatureMap& features() const noexcept { return *features_; }
   std::int16_t feature_level(std::string_view name) const noexcept;  ///< 0: not finalized
 
   const std::vector<BrokerImage>& brokers() const noexcept { return *brokers_; }  ///< ascending by id
@@ -143,6 +144,8 @@ class MetadataImage {
 
   /// Dynamic settings of one broker, or of all of them by default (kNoBroker).
   const ConfigMap& broker_configs(BrokerId id) const noexcept;
+  /// Of everybody who has some, whether it is registered or not.
+  const std::map<BrokerId, ConfigMap>& all_broker_configs() const noexcept { return *broker_configs_; }
 
   /// What one consumer group overrides; empty for most.
   const ConfigMap& group_configs(std::string_view id) const;
@@ -176,8 +179,7 @@ class MetadataImage {
   Offset version_ = kNoOffset;
   ProducerId next_producer_id_{0};
   BrokerId next_node_id_{1};
-  std::shared_ptr<const std::map<std::string, std::int16_t>> features_ =
-      std::make_shared<std::map<std::string, std::int16_t>>();
+  std::shared_ptr<const FeatureMap> features_ = std::make_shared<FeatureMap>();
   std::shared_ptr<const std::vector<BrokerImage>> brokers_ = std::make_shared<std::vector<BrokerImage>>();
   std::shared_ptr<const std::map<BrokerId, ConfigMap>> broker_configs_ =
       std::make_shared<std::map<BrokerId, ConfigMap>>();
@@ -204,7 +206,9 @@ struct MetadataDelta {
   bool brokers_changed = false;
   bool features_changed = false;
 
-  bool empty() const noexcept { return topics.empty() && broker_configs.empty() && !brokers_changed && !features_changed; }
+  bool empty() const noexcept {
+    return topics.empty() && broker_configs.empty() && !brokers_changed && !features_changed;
+  }
 };
 
 }  // namespace sluice::broker::controller

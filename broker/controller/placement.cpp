@@ -11,7 +11,7 @@ Placement::Placement(const std::vector<BrokerImage>& brokers) {
   std::map<std::string, std::vector<BrokerId>> racks;
   std::size_t live = 0;
   for (const auto& broker : brokers) {
-    if (broker.fenced) continue;
+    if (!broker.is_active()) continue;
     racks[broker.rack.value_or("")].push_back(broker.id);
     ++live;
   }
