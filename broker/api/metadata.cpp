@@ -8,6 +8,7 @@
 #include "broker/api/handler.hpp"
 #include "broker/api/topic_description.hpp"
 #include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/topic_name.hpp"
 #include "broker/services.hpp"
@@ -165,12 +166,12 @@ void handle<protocol::Metadata>(MetadataRequest& request, RequestContext& contex
   if (creation.topics.empty()) return respond(MetadataAnswer{*image, context, request}.build({}));
 
   auto shared = std::make_shared<Respond<MetadataResponse>>(std::move(respond));
-  context.services.controller.create_topics(
-      std::move(creation), [shared, request = std::move(request)](const protocol::CreateTopicsResponse& created) {
-        const auto& context = shared->context();
-        const auto after = context.services.images.image();
-        (*shared)(MetadataAnswer{*after, context, request}.build(refusals_of(created)));
-      });
+  controller::call(context.services.controller, std::move(creation),
+                   [shared, request = std::move(request)](const protocol::CreateTopicsResponse& created) {
+                     const auto& context = shared->context();
+                     const auto after = context.services.images.image();
+                     (*shared)(MetadataAnswer{*after, context, request}.build(refusals_of(created)));
+                   });
 }
 
 }  // namespace sluice::broker::api
