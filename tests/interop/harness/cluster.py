@@ -168,7 +168,8 @@ class KafkaNode(Node):
         own = {"process.roles": "broker", "listeners": f"PLAINTEXT://{self.bootstrap}"} if self.join else {}
         return {**super().properties(), **own}
 
-    def command(self, *tool, heap="512m"):
+    def command(self, *tool, heap=None):
+        heap = heap or self.cluster.heap
         java = ["java", f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
         java += [f"-Dkafka.logs.dir={self.home}", "-cp", java_jars("kafka-tools")]
         java += [f"-Dlog4j2.configurationFile={os.path.join(KAFKA_FOLDER, 'log4j2.properties')}"]
@@ -190,9 +191,10 @@ class Cluster:
 
     owned = True
 
-    def __init__(self, program, count=3, network=None, settings=None, kind="sluice", home=None):
-        """`settings` are added to every node's properties. `program` is sluiced, and not used by kind "kafka"."""
-        self.program, self.kind = program, kind
+    def __init__(self, program, count=3, network=None, settings=None, kind="sluice", home=None, heap="512m"):
+        """`settings` are added to every node's properties. `program` is sluiced, and not used by kind "kafka", which gets
+        `heap` a node."""
+        self.program, self.kind, self.heap = program, kind, heap
         self.network = network or Loopback()
         self.home = tempfile.mkdtemp(prefix=f"{kind}-cluster-", dir=home)
         self.settings = {**replicated(min(count, 3)), **(settings or {})}
