@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/replication/partition.hpp"
+#include "protocol/base/planted_bug.hpp"
 #include "protocol/record/batch_view.hpp"
 
 // What a replica does as its leader's follower.
@@ -23,7 +24,8 @@ std::optional<FetchPosition> Partition::fetch_position() const {
   const std::shared_lock role{role_mutex_};
   if (is_stopped_ || is_leader() || leader() == kNoBroker) return std::nullopt;
   const auto end = log_end_offset();
-  const bool has_records = end > log_start_offset();
+  const bool has_records =
+      end > log_start_offset() && !SLUICE_BUG("replication: a follower keeps what its leader lacks");
   return FetchPosition{.offset = end,
                        .last_fetched_epoch = has_records ? log_->leader_epoch_at(end - 1) : kNoLeaderEpoch,
                        .current_leader_epoch = leader_epoch(),
@@ -95,7 +97,8 @@ Result<> Partition::append_fetched(ByteView batches, Timestamp now) {
 
 // Never back: what was replicated once is in the log of every leader that follows.
 void Partition::follow_high_watermark(Offset leaders) {
-  const auto to = std::min(leaders, log_end_offset());
+  auto to = std::min(leaders, log_end_offset());
+  if (SLUICE_BUG("replication: a follower's high watermark is beyond its log")) to = leaders;
   if (to <= high_watermark()) return;
   high_watermark_.store(to.value(), std::memory_order_release);
   static_cast<void>(log_->last_stable_offset(to));

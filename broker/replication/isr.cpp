@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "protocol/base/planted_bug.hpp"
+
 namespace sluice::broker::replication {
 
 using controller::kNoBrokerEpoch;
@@ -62,7 +64,7 @@ bool Isr::on_fetch(Member member, Offset position, Offset leader_end, Instant no
   if (found == followers_.end()) return false;
   auto& follower = found->second;
   if (member.epoch != kNoBrokerEpoch) {
-    if (member.epoch < follower.epoch) return false;
+    if (member.epoch < follower.epoch && !SLUICE_BUG("replication: an earlier life of a follower counts")) return false;
     // A new life: what it had not synced may be gone.
     if (member.epoch > follower.epoch && follower.epoch != kNoBrokerEpoch) {
       follower.log_end = follower.synced_end = follower.leader_end_at_fetch = follower.awaited_sync = kNoOffset;
@@ -75,6 +77,8 @@ bool Isr::on_fetch(Member member, Offset position, Offset leader_end, Instant no
   }
   if (position >= leader_end) {
     follower.on_caught_up(now, leader_end);
+  } else if (SLUICE_BUG("replication: a follower that fetches is not behind")) {
+    follower.on_caught_up(now, position);
   } else if (follower.leader_end_at_fetch != kNoOffset && position >= follower.leader_end_at_fetch) {
     follower.on_caught_up(follower.fetched_at, follower.leader_end_at_fetch);
   }
@@ -98,14 +102,18 @@ bool Isr::on_synced(BrokerId id, Offset synced_end) {
 }
 
 std::size_t Isr::enough(int min_in_sync) const noexcept {
+  if (SLUICE_BUG("replication: acknowledges below min.insync.replicas")) return 1;
   return std::min(static_cast<std::size_t>(std::max(min_in_sync, 1)), replica_count());
 }
 
 std::optional<Offset> Isr::replicated_end(Ends own, bool synced, int min_in_sync) const {
   if (committed_.size() < enough(min_in_sync)) return std::nullopt;
+  if (SLUICE_BUG("replication: the high watermark counts what is not synced")) synced = false;
   auto end = synced ? own.synced_end : own.log_end;
   for (const auto& [id, follower] : followers_) {
-    if (follower.is_committed || follower.is_pending || is_waited_for(follower, synced)) {
+    const bool is_joining = follower.is_pending || is_waited_for(follower, synced);
+    if (follower.is_committed ||
+        (is_joining && !SLUICE_BUG("replication: the high watermark counts the committed ISR alone"))) {
       end = std::min(end, follower.end(synced));
     }
   }
@@ -164,6 +172,7 @@ void Isr::on_change_sent(std::vector<Member> isr) {
 
 void Isr::on_change_failed(bool unknown, Instant now) {
   in_flight_ = false;
+  if (SLUICE_BUG("replication: a change of the ISR that nobody answered is forgotten")) unknown = false;
   if (unknown || !pending_) return;
   forget_pending();
   retry_at_ = now + kRetryAfter;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/replication/partition.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 // What a replica does as its partition's leader.
 
@@ -11,6 +12,7 @@ namespace sluice::broker::replication {
 using protocol::ErrorCode;
 
 ErrorCode Partition::check_in_sync() const {
+  if (SLUICE_BUG("replication: acknowledges below min.insync.replicas")) return ErrorCode::none;
   const auto min_in_sync = static_cast<std::size_t>(std::max(min_in_sync_.load(std::memory_order_relaxed), 1));
   const auto enough = std::min(min_in_sync, replica_count_.load(std::memory_order_relaxed));
   return in_sync_count_.load(std::memory_order_relaxed) < enough ? ErrorCode::not_enough_replicas : ErrorCode::none;
@@ -25,7 +27,10 @@ void Partition::count_isr() noexcept {
 Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestamp now) {
   AppendWaiters::Due due;
   std::shared_lock role{role_mutex_};
-  if (!is_leader()) return std::make_error_code(std::errc::operation_not_permitted);
+  if (!is_leader()) {
+    if (SLUICE_BUG("replication: appends what comes after leadership")) return log_->append(batch, leader_epoch(), now);
+    return std::make_error_code(std::errc::operation_not_permitted);
+  }
   auto appended = log_->append(batch, leader_epoch(), now);
   if (!appended || appended->duplicate) return appended;
   if (syncs_every_append()) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/replication/partition.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 // How a replica becomes its partition's leader, or another's follower.
 
@@ -24,7 +25,9 @@ Result<> Partition::apply(const controller::PartitionImage& image, Instant now) 
     if (!is_news(image)) return {};
     partition_epoch_ = image.partition_epoch;
     if (image.leader != this_broker_) {
+      if (is_leader() && SLUICE_BUG("replication: leads on when another was elected")) return {};
       follow(image);
+      if (SLUICE_BUG("replication: produces that wait outlive the leadership")) return {};
       // Whoever appended here meant to append to the leader's log: what becomes of it is not known here.
       due = waiters_.fail(ErrorCode::not_leader_or_follower);
     } else {
@@ -49,7 +52,11 @@ Result<> Partition::lead(const controller::PartitionImage& image, Instant now) {
     count_isr();
     return {};
   }
-  const auto epoch_start = log_end_offset();
+  auto epoch_start = log_end_offset();
+  if (SLUICE_BUG("replication: a new leader takes its log end for replicated")) {
+    high_watermark_.store(epoch_start.value(), std::memory_order_release);
+  }
+  if (SLUICE_BUG("replication: an epoch begins at the high watermark")) epoch_start = high_watermark();
   epoch_start_.store(epoch_start.value(), std::memory_order_release);
   isr_.emplace(this_broker_, image, epoch_start, now);
   isr_change_told_ = false;
@@ -69,6 +76,9 @@ void Partition::follow(const controller::PartitionImage& image) {
   is_alone_.store(false, std::memory_order_relaxed);
   leader_epoch_.store(image.leader_epoch.value(), std::memory_order_release);
   leader_.store(image.leader.value(), std::memory_order_release);
+  if (SLUICE_BUG("replication: a new follower cuts to its high watermark")) {
+    static_cast<void>(log_->truncate_to(high_watermark()));
+  }
 }
 
 void Partition::stop(ErrorCode reason) {
