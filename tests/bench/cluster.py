@@ -302,7 +302,7 @@ def controller_failover(cluster, names):
     while True:
         try:
             # A request that waits for a controller must not hide the one that would be answered.
-            refused = cluster.probe("create_topics", other, names=[f"after-{time.monotonic_ns()}"], partitions=1, replicas=2, timeout=2.0)
+            refused = cluster.probe("create_topics", other, names=[f"after-{time.monotonic_ns()}"], partitions=1, replicas=2, patience=2.0)
             if not refused:
                 break
         except ClientError:

@@ -146,12 +146,12 @@ def quorum(address, timeout=2.0):
     return found
 
 
-def create_topics(address, names, partitions, replicas, configs=None, timeout=60.0):
+def create_topics(address, names, partitions, replicas, configs=None, patience=60.0):
     """{topic: error code} of those that were refused."""
     settings = struct.pack(">i", len(configs or {})) + b"".join(string(k) + string(v) for k, v in (configs or {}).items())
     shape = struct.pack(">ihi", partitions, replicas, 0)
     body = struct.pack(">i", len(names)) + b"".join(string(name) + shape + settings for name in names)
-    fields = ask(address, CREATE_TOPICS, 4, body + struct.pack(">i?", int(timeout * 1000), False), timeout)
+    fields = ask(address, CREATE_TOPICS, 4, body + struct.pack(">i?", int(patience * 1000), False), patience)
     fields.int32()
 
     def topic():
