@@ -167,7 +167,8 @@ void Broker::Parts::make_services() {
                               .producer_ids = data.producer_ids(),
                               .peers = *peers,
                               .metrics = *metrics,
-                              .background = background_pool});
+                              .background = background_pool,
+                              .quorum = cluster.get()});
   services->serves_clients.store(false);
 }
 

@@ -12,6 +12,7 @@ class BrokerConfig;
 namespace controller {
 class Controller;
 class ImageSource;
+class QuorumInfo;
 }  // namespace controller
 namespace replication {
 class PartitionTable;
@@ -48,6 +49,7 @@ struct Services {
   peer::PeerService& peers;           ///< what other nodes of the cluster send
   metrics::BrokerMetrics& metrics;
   BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
+  const controller::QuorumInfo* quorum = nullptr;  ///< null: there is none, as in tests of single handlers
   std::atomic<bool> stopping{false};  ///< answer what waits with what there is
   /// Else the node is still starting: its peers are answered, clients have to try again or elsewhere.
   std::atomic<bool> serves_clients{true};

@@ -52,7 +52,7 @@ class MetadataAnswer {
 MetadataResponse MetadataAnswer::build(const Refusals& refusals) {
   add_brokers();
   response_.cluster_id = image_.cluster_id();
-  response_.controller_id = image_.any_live_broker();
+  response_.controller_id = controller_id(image_, context_);
   if (request_.include_cluster_authorized_operations) response_.cluster_authorized_operations = kClusterOperations;
   if (wants_all()) {
     response_.topics.reserve(image_.topic_count());

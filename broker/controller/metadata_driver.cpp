@@ -51,6 +51,7 @@ void MetadataDriver::attach(raft::RaftDriver& driver) {
   driver_ = &driver;
   driver.post([this](raft::Raft& raft, raft::Now now) {
     raft_ = &raft;
+    note_voters(raft.log().configuration());
     now_ = now;
     lead_if_due();
   });
@@ -98,6 +99,7 @@ void MetadataDriver::apply(std::vector<raft::Entry> entries) {
   if (entries.empty() || is_broken_) return;
   for (const auto& entry : entries) {
     if (entry.type == raft::EntryType::leader_change) last_leader_change_ = entry.term;
+    if (entry.type == raft::EntryType::configuration) note_voters(entry.configuration);
     if (entry.type != raft::EntryType::command) continue;
     const auto records = decode(as_byte_view(entry.data));
     if (!records) {
@@ -122,9 +124,15 @@ void MetadataDriver::publish() {
 bool MetadataDriver::restore(const raft::SnapshotMeta& meta, std::string bytes) {
   const auto records = decode(as_byte_view(bytes));
   if (!records) return false;
+  note_voters(meta.configuration);
   state_.reset(*records, Offset{meta.index.value()});
   publish();
   return true;
+}
+
+void MetadataDriver::note_voters(const raft::Configuration& configuration) {
+  voters_.store(std::make_shared<const std::vector<raft::ReplicaKey>>(configuration.voters()),
+                std::memory_order_release);
 }
 
 std::function<std::string()> MetadataDriver::save() {

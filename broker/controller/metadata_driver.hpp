@@ -49,6 +49,9 @@ class MetadataDriver final : public raft::StateMachine {
   /// Whether this node is the active controller; for metrics. From any thread.
   bool is_active() const noexcept { return is_active_.load(std::memory_order_relaxed); }
 
+  /// Of the latest configuration that this node applied. From any thread.
+  std::vector<raft::ReplicaKey> voters() const { return *voters_.load(std::memory_order_acquire); }
+
   void apply(std::vector<raft::Entry> entries) override;
   bool restore(const raft::SnapshotMeta& meta, std::string bytes) override;
   std::function<std::string()> save() override;
@@ -62,6 +65,7 @@ class MetadataDriver final : public raft::StateMachine {
   void decide(ControllerRequest request, Answer<ControllerResponse> answer, raft::Raft& raft, raft::Now now);
   void lead_if_due();
   void publish();
+  void note_voters(const raft::Configuration& configuration);
 
   const Options options_;
   ImagePublisher& publisher_;
@@ -76,6 +80,8 @@ class MetadataDriver final : public raft::StateMachine {
   raft::Term last_leader_change_;       // term of the last leader_change entry applied
   bool is_broken_ = false;              // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
+  std::atomic<std::shared_ptr<const std::vector<raft::ReplicaKey>>> voters_{
+      std::make_shared<const std::vector<raft::ReplicaKey>>()};
 };
 
 }  // namespace sluice::broker::controller

@@ -152,6 +152,22 @@ void ClusterNode::on_lifecycle_change() {
   publisher_.nudge();
 }
 
+BrokerId ClusterNode::leader() const {
+  const auto status = raft_->status();
+  return status.leader ? status.leader->node : kNoBroker;
+}
+
+std::vector<controller::QuorumInfo::Voter> ClusterNode::voters() const {
+  std::vector<Voter> voters;
+  for (const auto& voter : metadata_->voters()) {
+    const auto address = addresses_.quorum_address(voter.node);
+    voters.push_back({.id = voter.node,
+                      .host = address ? address->host : std::string{},
+                      .port = address ? address->port : std::uint16_t{0}});
+  }
+  return voters;
+}
+
 bool ClusterNode::wait(const char* what, const std::function<bool()>& give_up,
                        const std::function<bool(const MetadataImage&)>& enough) {
   bool reached = false;

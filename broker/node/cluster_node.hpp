@@ -13,6 +13,7 @@
 #include "broker/controller/image_publisher_driver.hpp"
 #include "broker/controller/lifecycle_driver.hpp"
 #include "broker/controller/metadata_driver.hpp"
+#include "broker/controller/quorum_info.hpp"
 #include "broker/identity/node_identity.hpp"
 #include "broker/peer/address_book.hpp"
 #include "broker/peer/cluster_client.hpp"
@@ -27,7 +28,7 @@ namespace sluice::broker::node {
 /// registration of the broker that runs here, if one does.
 ///
 /// Life: construct, open, start, (join, leave), stop. What other nodes send is handed in by NodePeerService.
-class ClusterNode {
+class ClusterNode final : public controller::QuorumInfo {
  public:
   struct Options {
     const config::BrokerSettings& settings;
@@ -43,7 +44,7 @@ class ClusterNode {
     std::function<void(const std::string& why)> on_fatal;
   };
   explicit ClusterNode(Options options);
-  ~ClusterNode();
+  ~ClusterNode() override;
   ClusterNode(const ClusterNode&) = delete;
   ClusterNode& operator=(const ClusterNode&) = delete;
 
@@ -78,6 +79,8 @@ class ClusterNode {
   peer::RaftTransport& transport() noexcept { return *transport_; }
   IoThread& thread() noexcept { return thread_; }
   const Options& options() const noexcept { return options_; }
+  BrokerId leader() const override;
+  std::vector<Voter> voters() const override;
   BrokerId self() const noexcept { return options_.settings.node_id; }
   /// Null where no broker runs.
   controller::LifecycleDriver* lifecycle() noexcept { return lifecycle_.get(); }
