@@ -32,9 +32,11 @@ class ReplicaFetchSessions {
     controller::BrokerEpoch epoch = controller::kNoBrokerEpoch;
   };
   std::shared_ptr<ReplicaFetchSession> begin(Follower follower, Instant now);
-  /// Null: there is none of that id, or it is another follower's.
+  /// Null: there is none of that id, or it is another's.
   std::shared_ptr<ReplicaFetchSession> find(BrokerId follower, std::int32_t session_id, Instant now);
   void end(BrokerId follower, std::int32_t session_id);
+  /// ReplicaFetchSession::note_idle of all: before the leader looks who has fallen behind.
+  void note_idle();
   std::size_t session_count() const;
   void clear();  ///< before the partitions go
 

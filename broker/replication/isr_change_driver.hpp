@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "broker/controller/metadata_image.hpp"
@@ -19,7 +20,8 @@ class PartitionTable;
 
 /// Takes the ISR changes that partitions led here want to the controller (KIP-497): all that wait in one AlterPartition
 /// request, one request at a time. What the controller could not be asked is asked again after a short while, for as
-/// long as the partition wants it. Has followers that fell behind looked for every replica.lag.time.max.ms / 2.
+/// long as the partition wants it. Has followers that fell behind looked for once a second, or more often where
+/// replica.lag.time.max.ms is short.
 ///
 /// Threading: lives on `thread`, which must be stopped, or outlive `stop`, before this goes; all of it may be called
 /// from any.
@@ -29,6 +31,8 @@ class IsrChangeDriver {
     BrokerId self{};
     std::chrono::milliseconds lag_max{30000};       ///< replica.lag.time.max.ms
     std::chrono::milliseconds retry_interval{100};  ///< after a request that nobody answered
+    /// Before the followers are looked at, a few times in that time: ReplicaFetchSessions::note_idle.
+    std::function<void()> note_idle{};
   };
   IsrChangeDriver(const Options& options, IoThread& thread, PartitionTable& partitions,
                   controller::Controller& controller);
