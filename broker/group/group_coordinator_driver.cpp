@@ -46,7 +46,7 @@ void GroupCoordinatorDriver::take_up(const controller::TopicImage& topic) {
     const auto partition = parts_.partitions.find(kOffsetsTopic, PartitionId{static_cast<std::int32_t>(i)});
     if (!partition || !partition->is_leader()) continue;
     auto& driver = (*after)[i];
-    if (i < before->size() && (*before)[i] && &(*before)[i]->partition() == partition.get()) {
+    if (i < before->size() && (*before)[i] && (*before)[i]->serves(*partition)) {
       driver = (*before)[i];
       continue;
     }

@@ -24,7 +24,7 @@ void Partition::count_isr() noexcept {
   replica_count_.store(isr_->replica_count(), std::memory_order_relaxed);
 }
 
-Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestamp now) {
+Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestamp now, LeaderEpoch expected) {
   AppendWaiters::Due due;
   std::shared_lock role{role_mutex_};
   if (!is_leader()) {
@@ -165,7 +165,7 @@ void Partition::on_isr_response(const controller::AlterPartitionResponse::Item& 
       case ErrorCode::invalid_update_version:
       case ErrorCode::fenced_leader_epoch:
       case ErrorCode::not_leader_or_follower:
-      case ErrorCode::unknown_topic_id: isr_->on_change_outdated(); [[fallthrough]];
+      case ErrorCode::unknown_topic_id: isr_->on_change_outdated(now); break;
       default: isr_->on_change_failed(true, now); break;
       case ErrorCode::ineligible_replica:
       case ErrorCode::invalid_request: isr_->on_change_failed(false, now); break;

@@ -110,8 +110,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// NOT_ENOUGH_REPLICAS where acks=all records may not be taken: the ISR is smaller than min.insync.replicas.
   protocol::ErrorCode check_in_sync() const;
   /// Appends a validated batch. Errors: those of the log; storage::Errc has none for a lost leadership, so
-  /// std::errc::operation_not_permitted stands for NOT_LEADER_OR_FOLLOWER.
-  Result<storage::Appended> append(record::MutableBatch batch, Timestamp now);
+  /// std::errc::operation_not_permitted stands for NOT_LEADER_OR_FOLLOWER. With `expected`, also once the reign of that
+  /// leader epoch is over, whoever leads now: for those whose records rest on what they read in it.
+  Result<storage::Appended> append(record::MutableBatch batch, Timestamp now, LeaderEpoch expected = kNoLeaderEpoch);
   /// Calls `acknowledge` once everything below `end` is replicated as the settings demand, at once if it is already;
   /// NOT_ENOUGH_REPLICAS_AFTER_APPEND where it is and the ISR has become too small; NOT_LEADER_OR_FOLLOWER once another
   /// leads, or where the reign in which it was appended (by `appended_in`, the leader epoch read before the append) is
