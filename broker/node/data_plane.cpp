@@ -109,7 +109,9 @@ void DataPlane::connect(ClusterNode& cluster) {
   fetch_sessions_ = std::make_unique<fetch::FetchSessionCache>(
       static_cast<std::size_t>(settings_.max_incremental_fetch_session_cache_slots));
   isr_changes_ = std::make_unique<replication::IsrChangeDriver>(
-      replication::IsrChangeDriver::Options{.self = settings_.node_id, .lag_max = settings_.cluster.replica_lag_max},
+      replication::IsrChangeDriver::Options{.self = settings_.node_id,
+                                            .lag_max = settings_.cluster.replica_lag_max,
+                                            .note_idle = [this] { replica_fetches_.note_idle(); }},
       cluster.thread(), *partitions_, cluster.controller());
   fetchers_ = std::make_unique<replication::FetcherManager>(settings_, *partitions_, cluster.addresses());
   replica_events_.set(*isr_changes_, *fetchers_);
