@@ -27,7 +27,8 @@ void Partition::count_isr() noexcept {
 Result<storage::Appended> Partition::append(record::MutableBatch batch, Timestamp now, LeaderEpoch expected) {
   AppendWaiters::Due due;
   std::shared_lock role{role_mutex_};
-  if (!is_leader()) {
+  const bool is_expected = expected == kNoLeaderEpoch || expected == leader_epoch();
+  if (!is_leader() || !is_expected) {
     if (SLUICE_BUG("replication: appends what comes after leadership")) return log_->append(batch, leader_epoch(), now);
     return std::make_error_code(std::errc::operation_not_permitted);
   }
