@@ -18,6 +18,19 @@ ByteView whole_batches(ByteView bytes) {
   return bytes.first(bytes.size() - walker.rest().size());
 }
 
+/// Whether they can be of one log, behind a record of `after`, as the leader of `reign` has it. Bytes are sent from its
+/// file for a while after it was cut by the next leader's word: then they are of that one's log, which ours may differ
+/// from before them.
+bool fits_epochs(ByteView batches, LeaderEpoch after, LeaderEpoch reign) {
+  record::BatchWalker walker{batches};
+  while (const auto batch = walker.next()) {
+    const auto epoch = batch->partition_leader_epoch();
+    if (epoch < after || epoch > reign) return false;
+    after = epoch;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<FetchPosition> Partition::fetch_position() const {
@@ -83,6 +96,7 @@ Result<> Partition::append_fetched(ByteView batches, Timestamp now) {
   if (log_->latest_leader_epoch() != last) {
     if (const auto forgotten = log_->truncate_to(end); !forgotten) return forgotten.error();
   }
+  if (!fits_epochs(batches, last, leader_epoch())) return std::make_error_code(std::errc::bad_message);
   const auto appended = log_->append_as_follower(batches, now);
   if (log_end_offset() > end) {
     waiters_.on_append();
