@@ -139,9 +139,10 @@ class ClusterState {
   std::vector<MetadataRecord> unfence(const BrokerImage& broker) const;
   /// The broker is leaving: others lead what they can.
   std::vector<MetadataRecord> hand_over(const BrokerImage& broker) const;
-  /// Empties the ELR of every partition of those topics.
-  void append_without_elr(const std::function<bool(const TopicImage&)>& is_concerned,
-                          std::vector<MetadataRecord>& to) const;
+  /// The partitions of those topics, with an empty ELR where there is one.
+  std::vector<MetadataRecord> without_elr(const std::function<bool(const TopicImage&)>& is_concerned) const;
+  /// Where `records` change how many in-sync replicas suffice.
+  void prepend_lost_eligibility(std::vector<MetadataRecord>& records) const;
 
   /// The static settings with the cluster-wide dynamic ones over them.
   config::BrokerConfig effective_config() const;

@@ -33,7 +33,7 @@ ControllerCore::ControllerCore(Options options, Propose propose)
     : options_(std::move(options)), propose_(std::move(propose)), sessions_(options_.session_timeout) {}
 
 void ControllerCore::lead(const ClusterState& committed, raft::Now now) {
-  SLUICE_ASSERT(pending_.empty(), pending_.size());
+  resign();
   state_ = committed;
   state_->take_change();
   last_proposed_ = committed.image().version();
@@ -41,39 +41,48 @@ void ControllerCore::lead(const ClusterState& committed, raft::Now now) {
   commands_since_change_ = 0;
   balance_due_ = now.steady + options_.leader_check_interval;
   moves_due_ = now.steady;
+  moves_checked_ = kNoOffset;
   sessions_.clear();
   for (const auto& broker : state_->image().brokers()) {
     if (!broker.fenced) sessions_.touch(broker.id, now.steady);
   }
-  if (state_->image().cluster_id().empty()) commit_unasked(state_->found_cluster(options_.new_cluster_id));
-  if (is_active()) commit_unasked(state_->repair(std::numeric_limits<std::size_t>::max()));
+  if (state_->image().cluster_id().empty()) commit(state_->found_cluster(options_.new_cluster_id));
+  if (is_active()) commit(state_->repair(std::numeric_limits<std::size_t>::max()));
 }
 
 void ControllerCore::resign() {
   state_.reset();
   sessions_.clear();
   // What is called may ask again at once.
-  for (auto& pending : std::exchange(pending_, {})) {
-    if (pending.finish) pending.finish(false);
-  }
+  for (auto& pending : std::exchange(pending_, {})) pending.finish(false);
 }
 
 void ControllerCore::submit(ControllerRequest request, Answer<ControllerResponse> answer, raft::Now now) {
-  if (!is_active()) return answer(refuse(request, ErrorCode::not_controller, kNotController));
+  const auto asked = std::make_shared<const ControllerRequest>(std::move(request));
+  const auto refuse_with = [asked, answer](ErrorCode error, const std::string& message) {
+    answer(refuse(*asked, error, message));
+  };
+  if (!is_active()) return refuse_with(ErrorCode::not_controller, kNotController);
   std::visit(
       [&](const auto& body) {
         using Request = std::decay_t<decltype(body)>;
         if constexpr (kIsOfQuorum<Request>) {
-          answer(refuse(request, ErrorCode::invalid_request, "The quorum decides on this, not the controller."));
+          refuse_with(ErrorCode::invalid_request, "The quorum decides on this, not the controller.");
         } else {
-          decide(body, std::move(answer), now);
+          auto response = std::make_shared<ControllerResponse>();
+          const auto finish = [response, answer, refuse_with](bool committed) {
+            if (!committed) return refuse_with(ErrorCode::not_controller, kNotController);
+            answer(std::move(*response));
+          };
+          if (!decide(body, *response, now)) return finish(false);
+          answer_when_committed(finish);
         }
       },
-      request.body);
+      asked->body);
 }
 
 template <class Request>
-void ControllerCore::decide(const Request& request, Answer<ControllerResponse> answer, raft::Now now) {
+bool ControllerCore::decide(const Request& request, ControllerResponse& response, raft::Now now) {
   auto decision = [&] {
     if constexpr (kNeedsCircumstances<Request>) {
       return state_->handle(request, circumstances(now));
@@ -82,23 +91,18 @@ void ControllerCore::decide(const Request& request, Answer<ControllerResponse> a
     }
   }();
   hear(request, decision.response, now);
-
-  const bool changes = !decision.records.empty();
-  auto pending = std::make_shared<ControllerResponse>();
-  auto finish = [pending, answer = std::move(answer),
-                 refusal = refuse({.body = request}, ErrorCode::not_controller, kNotController)](
-                    bool committed) mutable { answer(committed ? std::move(*pending) : std::move(refusal)); };
-  if (changes && !commit(std::move(decision.records), nullptr)) return finish(false);
+  if (!decision.records.empty()) {
+    if (!commit(decision.records)) return false;
+    response.version = last_proposed_;
+  }
   if constexpr (std::is_same_v<Request, RegisterBrokerRequest>) {
     // Its epoch is the index of the command, known from here on.
-    if (const auto* broker = state_->image().find_broker(request.broker.id);
-        broker != nullptr && decision.response.error_code == ErrorCode::none) {
-      decision.response.epoch = broker->epoch;
+    if (decision.response.error_code == ErrorCode::none) {
+      decision.response.epoch = state_->image().find_broker(request.broker.id)->epoch;
     }
   }
-  pending->body = std::move(decision.response);
-  if (changes) pending->version = last_proposed_;
-  answer_when_committed(std::move(finish));
+  response.body = std::move(decision.response);
+  return true;
 }
 
 void ControllerCore::answer_when_committed(std::function<void(bool)> finish) {
@@ -120,13 +124,12 @@ void ControllerCore::hear(const Request& request, const Response& response, raft
   }
 }
 
-bool ControllerCore::commit(std::vector<MetadataRecord> records, std::function<void(bool)> finish) {
+bool ControllerCore::commit(std::span<const MetadataRecord> records) {
   for (const auto command : split_into_commands(records)) {
     const auto index = propose_(encode(command));
     if (!index) {
       // Leads no more. The state is ahead of what will ever be committed: nothing may be decided on it.
       resign();
-      if (finish) finish(false);
       return false;
     }
     if (!is_active()) return false;  // resigned meanwhile
@@ -139,12 +142,7 @@ bool ControllerCore::commit(std::vector<MetadataRecord> records, std::function<v
     state_->take_change();
     commands_since_change_ = 0;
   }
-  if (finish) answer_when_committed(std::move(finish));
   return true;
-}
-
-void ControllerCore::commit_unasked(std::vector<MetadataRecord> records) {
-  if (!records.empty()) commit(std::move(records), nullptr);
 }
 
 void ControllerCore::on_committed(Offset index, raft::Now) {
@@ -159,33 +157,36 @@ void ControllerCore::on_committed(Offset index, raft::Now) {
 void ControllerCore::on_broker_gone(BrokerId broker, raft::Now) {
   if (!is_active()) return;
   sessions_.end(broker);
-  commit_unasked(state_->fence(broker));
+  commit(state_->fence(broker));
 }
 
 void ControllerCore::tick(raft::Now now) {
   if (!is_active()) return;
   for (const auto broker : sessions_.expired(now.steady)) {
     sessions_.end(broker);
-    commit_unasked(state_->fence(broker));
+    commit(state_->fence(broker));
     if (!is_active()) return;
   }
-  if (now.steady >= moves_due_) {
+  if (may_move() && now.steady >= moves_due_) {
     moves_due_ = now.steady + kMovesInterval;
-    commit_unasked(state_->finish_moves(kUnaskedMax));
-    if (is_active()) commit_unasked(state_->grow_internal_topics(kUnaskedMax));
+    moves_checked_ = last_proposed_;
+    commit(state_->finish_moves(kUnaskedMax));
+    if (is_active()) commit(state_->grow_internal_topics(kUnaskedMax));
   }
   if (is_active() && now.steady >= balance_due_) {
     balance_due_ = now.steady + options_.leader_check_interval;
-    commit_unasked(state_->repair(kUnaskedMax));
+    commit(state_->repair(kUnaskedMax));
     if (is_active() && options_.balances_leaders) {
-      commit_unasked(state_->balance_leaders(options_.imbalance_percent, kUnaskedMax));
+      commit(state_->balance_leaders(options_.imbalance_percent, kUnaskedMax));
     }
   }
 }
 
 raft::Instant ControllerCore::next_deadline() const {
   if (!is_active()) return raft::Instant::max();
-  return std::min({sessions_.next_end().value_or(raft::Instant::max()), balance_due_, moves_due_});
+  auto next = std::min(sessions_.next_end().value_or(raft::Instant::max()), balance_due_);
+  if (may_move()) next = std::min(next, moves_due_);
+  return next;
 }
 
 Circumstances ControllerCore::circumstances(raft::Now now) const {

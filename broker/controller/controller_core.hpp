@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "broker/controller/broker_sessions.hpp"
@@ -63,17 +64,19 @@ class ControllerCore {
     std::function<void(bool committed)> finish;
   };
 
-  template <class Request>
-  void decide(const Request& request, Answer<ControllerResponse> answer, raft::Now now);
   /// False: this node leads no more.
-  bool commit(std::vector<MetadataRecord> records, std::function<void(bool)> finish);
-  void commit_unasked(std::vector<MetadataRecord> records);
+  template <class Request>
+  bool decide(const Request& request, ControllerResponse& response, raft::Now now);
+  /// Into the log, in one command or several, and into the state. False: this node leads no more.
+  bool commit(std::span<const MetadataRecord> records);
   /// Once all that was decided so far is committed; at once where it is.
   void answer_when_committed(std::function<void(bool)> finish);
   /// A broker that got an answer is there.
   template <class Request, class Response>
   void hear(const Request& request, const Response& response, raft::Now now);
   Circumstances circumstances(raft::Now now) const;
+  /// Something changed since it was looked for what moves, or might.
+  bool may_move() const noexcept { return moves_checked_ < last_proposed_; }
 
   const Options options_;
   const Propose propose_;
@@ -85,6 +88,7 @@ class ControllerCore {
   std::size_t commands_since_change_ = 0;
   raft::Instant balance_due_{};
   raft::Instant moves_due_{};
+  Offset moves_checked_ = kNoOffset;
 };
 
 }  // namespace sluice::broker::controller

@@ -28,8 +28,8 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
   if (request.broker.id.value() < 0) {
     return RequestError{ErrorCode::invalid_request, "A broker's id can't be negative."};
   }
-  const auto level = image.feature_level(kMetadataVersion);
-  if (level < request.metadata_version_min || level > request.metadata_version_max) {
+  const auto level = image.feature_level(kMetadataVersion);  // 0: nothing is finalized yet
+  if (level != 0 && (level < request.metadata_version_min || level > request.metadata_version_max)) {
     return RequestError{ErrorCode::unsupported_version,
                         fmt::format("The cluster's {} is {}; the broker knows {} to {}.", kMetadataVersion, level,
                                     request.metadata_version_min, request.metadata_version_max)};
@@ -92,7 +92,6 @@ Decision<RegisterBrokerResponse> ClusterState::handle(const RegisterBrokerReques
   broker.epoch = kNoBrokerEpoch;
   broker.fenced = true;
   broker.in_controlled_shutdown = false;
-  decision.records.emplace_back(BrokerRecord{broker});
   if (broker.id >= image_.next_node_id() && broker.id.value() < std::numeric_limits<std::int32_t>::max()) {
     decision.records.emplace_back(NodeIdsRecord{BrokerId{broker.id.value() + 1}});
   }
@@ -100,6 +99,8 @@ Decision<RegisterBrokerResponse> ClusterState::handle(const RegisterBrokerReques
   change_partitions(
       image_, rules, [&](const PartitionImage& partition) { return leave(partition, broker); },
       std::numeric_limits<std::size_t>::max(), decision.records);
+  // Last: should only the first commands be committed, the broker is not registered, and asks again.
+  decision.records.emplace_back(BrokerRecord{std::move(broker)});
   return decision;
 }
 

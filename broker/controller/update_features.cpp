@@ -72,15 +72,18 @@ Decision<protocol::UpdateFeaturesResponse> ClusterState::handle(const protocol::
   if (response.error_code != ErrorCode::none || request.validate_only) {
     decision.records.clear();
   } else if (!keeps_eligible) {
-    append_without_elr([](const TopicImage&) { return true; }, decision.records);
+    auto partitions = without_elr([](const TopicImage&) { return true; });
+    decision.records.insert(decision.records.begin(), std::make_move_iterator(partitions.begin()),
+                            std::make_move_iterator(partitions.end()));
   }
   return decision;
 }
 
 /// While an ELR stands, the high watermark must not move without it: where the ISR that suffices becomes smaller, or
-/// nobody keeps the ELR any more, it goes in the same command.
-void ClusterState::append_without_elr(const std::function<bool(const TopicImage&)>& is_concerned,
-                                      std::vector<MetadataRecord>& to) const {
+/// nobody keeps the ELR any more, it goes before.
+std::vector<MetadataRecord> ClusterState::without_elr(
+    const std::function<bool(const TopicImage&)>& is_concerned) const {
+  std::vector<MetadataRecord> records;
   image_.for_each_topic([&](const TopicImage& topic) {
     if (!is_concerned(topic)) return;
     for (const auto& partition : topic.partitions) {
@@ -88,9 +91,10 @@ void ClusterState::append_without_elr(const std::function<bool(const TopicImage&
       auto next = partition;
       next.elr.clear();
       next.partition_epoch = PartitionEpoch{next.partition_epoch.value() + 1};
-      to.emplace_back(PartitionRecord{topic.id, std::move(next)});
+      records.emplace_back(PartitionRecord{topic.id, std::move(next)});
     }
   });
+  return records;
 }
 
 }  // namespace sluice::broker::controller

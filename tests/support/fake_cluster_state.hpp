@@ -14,10 +14,21 @@ using broker::controller::ClusterRecord;
 using broker::controller::ClusterState;
 using broker::controller::MetadataRecord;
 
+/// Id of a data directory, of that broker.
+inline Uuid directory_of(std::int32_t broker, std::uint8_t number = 0) {
+  std::array<std::uint8_t, 16> bytes{};
+  bytes[0] = 0xd1;
+  bytes[1] = number;
+  bytes[15] = static_cast<std::uint8_t>(broker);
+  return Uuid{bytes};
+}
+
 inline BrokerImage broker_image(std::int32_t id, std::optional<std::string> rack = std::nullopt) {
   BrokerImage broker;
   broker.id = BrokerId{id};
   broker.rack = std::move(rack);
+  broker.directories = {directory_of(id)};
+  broker.epoch = broker::controller::BrokerEpoch{id};
   broker.endpoints.push_back({"PLAINTEXT", "host-" + std::to_string(id), 9092, "PLAINTEXT"});
   return broker;
 }
@@ -32,22 +43,25 @@ inline std::function<Uuid()> counting_uuids() {
   };
 }
 
-/// A cluster whose records are durable at once.
+/// A cluster whose commands are committed at once. Its brokers are there from the start, active.
 struct FakeCluster {
   explicit FakeCluster(std::int32_t brokers = 1, broker::config::BrokerConfig::StaticValues settings = {})
-      : state(std::make_shared<broker::config::BrokerConfig>(std::move(settings)), counting_uuids()) {
-    record(ClusterRecord{"test-cluster"});
+      : config(std::make_shared<broker::config::BrokerConfig>(std::move(settings))), state(config, counting_uuids()) {
+    apply(state.found_cluster("test-cluster"));
     for (std::int32_t id = 1; id <= brokers; ++id) record(BrokerRecord{broker_image(id)});
   }
 
-  void record(const MetadataRecord& one) {
-    state.replay(one, Offset{static_cast<std::int64_t>(records.size())});
-    records.push_back(one);
+  void record(const MetadataRecord& one) { apply({one}); }
+  /// One command.
+  void apply(std::vector<MetadataRecord> records) {
+    if (records.empty()) return;
+    state.replay(records, Offset{next_index++});
+    commands.push_back(std::move(records));
   }
-  template <class Request>
-  auto handle(const Request& request) {
-    auto decision = state.handle(request);
-    for (const auto& one : decision.records) record(one);
+  template <class Request, class... More>
+  auto handle(const Request& request, const More&... more) {
+    auto decision = state.handle(request, more...);
+    apply(std::move(decision.records));
     return std::move(decision.response);
   }
   auto create(const std::string& name, std::int32_t partitions = 1, std::int16_t replication_factor = 1) {
@@ -58,9 +72,15 @@ struct FakeCluster {
     topic.replication_factor = replication_factor;
     return handle(request).topics.at(0);
   }
+  const broker::controller::PartitionImage& partition(std::string_view topic, std::int32_t number = 0) const {
+    return *state.image().find_partition(topic, PartitionId{number});
+  }
+  const BrokerImage& broker(std::int32_t id) const { return *state.image().find_broker(BrokerId{id}); }
 
+  std::shared_ptr<const broker::config::BrokerConfig> config;
   ClusterState state;
-  std::vector<MetadataRecord> records;
+  std::int64_t next_index = 1;
+  std::vector<std::vector<MetadataRecord>> commands;
 };
 
 }  // namespace sluice::test
