@@ -39,7 +39,6 @@ void Isr::apply(const PartitionImage& image) {
   // A change that was asked for with an older partition epoch has been made by now, or never will be.
   set_members(image);
   forget_pending();
-  outdated_ = false;
   retry_at_ = kNever;
 }
 
@@ -137,7 +136,7 @@ bool Isr::is_eligible(const Follower& follower, Offset high_watermark, bool sync
 
 std::optional<std::vector<Isr::Member>> Isr::wanted(Offset own_end, Offset high_watermark,
                                                     std::chrono::milliseconds lag_max, Instant now, bool synced) const {
-  if (in_flight_ || outdated_ || now < retry_at_) return std::nullopt;
+  if (in_flight_ || now < retry_at_) return std::nullopt;
   if (pending_) return pending_;
   std::vector<Member> members;
   bool changes = false;
@@ -176,6 +175,11 @@ void Isr::on_change_failed(bool unknown, Instant now) {
   if (unknown || !pending_) return;
   forget_pending();
   retry_at_ = now + kRetryAfter;
+}
+
+void Isr::on_change_outdated(Instant now) {
+  in_flight_ = false;
+  retry_at_ = now + kNewsWait;
 }
 
 void Isr::on_change_made(const PartitionImage& now) {

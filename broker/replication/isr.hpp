@@ -37,6 +37,8 @@ class Isr {
   static constexpr std::chrono::milliseconds kJoinWait{500};
   /// How long a refused change is not asked for again.
   static constexpr std::chrono::milliseconds kRetryAfter{500};
+  /// How long news that is said to be on its way is waited for.
+  static constexpr std::chrono::milliseconds kNewsWait{5000};
 
   /// `self` leads from `epoch_start` on, in the epoch that `image` names.
   Isr(BrokerId self, const controller::PartitionImage& image, Offset epoch_start, Instant now);
@@ -63,8 +65,8 @@ class Isr {
   /// Refused, or nobody knows: then the maximal ISR stays, and the same change is asked for again until the metadata
   /// tells.
   void on_change_failed(bool unknown, Instant now = Instant{});
-  /// There is news of the partition that has yet to arrive: nothing more is asked for until then.
-  void on_change_outdated() { outdated_ = true; }
+  /// There is news of the partition that has yet to arrive: until then, or for a while, nothing more is asked for.
+  void on_change_outdated(Instant now);
   /// Answered with `now`, which may be what is known already.
   void on_change_made(const controller::PartitionImage& now);
 
@@ -111,7 +113,6 @@ class Isr {
   controller::PartitionEpoch partition_epoch_;
   std::optional<std::vector<Member>> pending_;
   bool in_flight_ = false;  // `pending_` is being asked for; else it was, and nobody knows what came of it
-  bool outdated_ = false;
   Instant retry_at_ = kNever;
   Instant last_now_;
 };

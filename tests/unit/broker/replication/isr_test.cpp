@@ -164,8 +164,7 @@ TEST_CASE("one who would join counts from the moment that it is asked for, whate
     CHECK(leader.wanted(kStart, 20) == brokers({1, 2, 3}));
   }
   SECTION("the metadata has changed meanwhile: its news is waited for") {
-    leader.isr.on_change_outdated();
-    leader.isr.on_change_failed(true, kStart);
+    leader.isr.on_change_outdated(kStart);
     CHECK(leader.replicated() == Offset{20});
     CHECK_FALSE(leader.wanted(kStart, 20).has_value());
     leader.isr.apply(image_of({1, 2}, 2));
