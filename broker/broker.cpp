@@ -12,7 +12,10 @@
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/metrics/exposition.hpp"
 #include "broker/metrics/process_metrics.hpp"
+#include "broker/node/cluster_health.hpp"
+#include "broker/node/cluster_metrics.hpp"
 #include "broker/node/cluster_node.hpp"
+#include "broker/node/cluster_page.hpp"
 #include "broker/node/data_plane.hpp"
 #include "broker/node/node_peer_service.hpp"
 #include "broker/server/blocking_pool.hpp"
@@ -79,6 +82,7 @@ struct Broker::Parts {
   node::DataPlane data;
   std::unique_ptr<node::ClusterNode> cluster;
   std::unique_ptr<node::NodePeerService> peers;
+  std::unique_ptr<node::ClusterHealthCount> cluster_health;
   std::unique_ptr<Services> services;
   std::unique_ptr<ThreadPulse> pulse;
   std::unique_ptr<admin::AdminServer> admin_server;
@@ -192,11 +196,18 @@ bool Broker::Parts::join_cluster() {
 bool Broker::Parts::open_admin() {
   exposition.add(metrics);
   exposition.add(std::make_shared<metrics::ProcessMetrics>());
+  cluster_health = std::make_unique<node::ClusterHealthCount>(*config, settings.node_id);
+  exposition.add(std::make_shared<node::ClusterMetrics>(*cluster, *cluster_health));
   metrics->request_memory_bytes.pull_from([this] { return static_cast<double>(server.memory().in_use()); });
   if (!settings.admin_listener) return true;
   const auto& wanted = *settings.admin_listener;
   admin_server = std::make_unique<admin::AdminServer>(admin::AdminOptions{.host = wanted.host, .port = wanted.port});
   add_standard_routes(admin_server->routes(), liveness, readiness, exposition);
+  admin_server->route("/cluster", [this](const admin::Request& request) -> admin::Response {
+    constexpr std::string_view kTopic = "topic=";
+    const std::string topic = request.query.starts_with(kTopic) ? request.query.substr(kTopic.size()) : "";
+    return {.body = node::render_cluster(*cluster, *cluster_health, topic), .content_type = "application/json"};
+  });
   if (const auto port = admin_server->start(); port) {
     spdlog::info("admin page on http://{}:{}/", wanted.host, *port);
   } else if (wanted.required) {
