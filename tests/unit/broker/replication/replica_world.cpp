@@ -91,10 +91,9 @@ void ReplicaWorld::start(Node& node) {
   settings.min_insync_replicas = options_.min_in_sync;
   const Partition::Surroundings surroundings{
       .this_broker = node.id, .syncer = node, .events = node, .lag_max = kLagMax};
-  node.partition = std::make_shared<Partition>(TopicPartition{"t", PartitionId{0}}, kTopicId, std::move(log),
-                                               surroundings,
-                                               std::make_shared<const broker::config::TopicSettings>(settings),
-                                               node.checkpointed_high_watermark);
+  node.partition = std::make_shared<Partition>(
+      TopicPartition{"t", PartitionId{0}}, kTopicId, std::move(log), surroundings,
+      std::make_shared<const broker::config::TopicSettings>(settings), node.checkpointed_high_watermark);
   node.epoch = BrokerEpoch{next_broker_epoch_++};
   ++node.life;
   node.accepted_in = kNoLeaderEpoch;
@@ -219,7 +218,9 @@ void ReplicaWorld::end_fetch(Node& node) {
   fetched.data.batches = fetched.bytes;
   auto& partition = *node.partition;
   const auto before = partition.log_end_offset();
-  REQUIRE(partition.take_fetched(fetched.asked, fetched.data, kSomeTime).has_value());
+  const auto taken = partition.take_fetched(fetched.asked, fetched.data, kSomeTime);
+  if (!taken && !wrong_)
+    wrong_ = fmt::format("broker {} can't take what it fetched: {}", node.id.value(), taken.error().message());
   if (partition.log_end_offset() < before) ++cuts_;
   if (!fetched.data.diverging && partition.leader_epoch() == fetched.asked.current_leader_epoch) {
     node.accepted_in = fetched.asked.current_leader_epoch;
@@ -401,7 +402,8 @@ void ReplicaWorld::look_at(Node& node) {
   const auto& partition = *node.partition;
   auto& log = node.partition->log();
   const auto end = partition.log_end_offset();
-  if (static_cast<std::size_t>(end.value()) < node.records.size()) node.records.resize(static_cast<std::size_t>(end.value()));
+  if (static_cast<std::size_t>(end.value()) < node.records.size())
+    node.records.resize(static_cast<std::size_t>(end.value()));
   while (node.records.size() < static_cast<std::size_t>(end.value())) {
     const auto slice = log.read(Offset{static_cast<std::int64_t>(node.records.size())}, 1 << 20, end, true);
     REQUIRE((slice.has_value() && !slice->empty()));
@@ -412,7 +414,8 @@ void ReplicaWorld::look_at(Node& node) {
     }
   }
   const auto high_watermark = partition.high_watermark();
-  if (high_watermark > end && !wrong_) wrong_ = fmt::format("broker {}: high watermark beyond the log", node.id.value());
+  if (high_watermark > end && !wrong_)
+    wrong_ = fmt::format("broker {}: high watermark beyond the log", node.id.value());
   for (auto offset = Offset{0}; offset < std::min(high_watermark, end); offset = offset + 1) {
     const auto record = node.records[static_cast<std::size_t>(offset.value())];
     const auto [known, is_new] = exposed_.emplace(offset, record);
@@ -479,8 +482,8 @@ std::optional<std::string> ReplicaWorld::settle() {
     const auto& leader = node(now_.leader);
     const auto end = leader.partition->log_end_offset();
     const bool done = now_.isr.size() == 3 && std::ranges::all_of(nodes_, [&](const auto& node) {
-      return node->records == leader.records && node->partition->high_watermark() == end;
-    });
+                        return node->records == leader.records && node->partition->high_watermark() == end;
+                      });
     if (done) return std::nullopt;
   }
   std::string state = fmt::format("not settled: leader={} isr={}", now_.leader.value(), now_.isr.size());

@@ -72,18 +72,16 @@ TEST_CASE("many more runs of the replicas' world", "[.][replica_world_long]") {
 
 #ifdef SLUICE_PLANTED_BUGS
 TEST_CASE("the replicas' world notices bugs", "[replica_world_bugs]") {
-  const auto* const bug = GENERATE(as<const char*>{}, "replication: acknowledges below min.insync.replicas",
-                                   "replication: the high watermark counts what is not synced",
-                                   "replication: the high watermark counts the committed ISR alone",
-                                   "replication: a change of the ISR that nobody answered is forgotten",
-                                   "replication: leads on when another was elected",
-                                   "replication: produces that wait outlive the leadership",
-                                   "replication: a new leader takes its log end for replicated",
-                                   "replication: an epoch begins at the high watermark",
-                                   "replication: a new follower cuts to its high watermark",
-                                   "replication: appends what comes after leadership",
-                                   "replication: a follower keeps what its leader lacks",
-                                   "replication: a follower's high watermark is beyond its log");
+  const auto* const bug = GENERATE(
+      as<const char*>{}, "replication: acknowledges below min.insync.replicas",
+      "replication: the high watermark counts what is not synced",
+      "replication: the high watermark counts the committed ISR alone",
+      "replication: a change of the ISR that nobody answered is forgotten",
+      "replication: leads on when another was elected", "replication: produces that wait outlive the leadership",
+      "replication: a new leader takes its log end for replicated",
+      "replication: an epoch begins at the high watermark", "replication: a new follower cuts to its high watermark",
+      "replication: appends what comes after leadership", "replication: a follower keeps what its leader lacks",
+      "replication: a follower's high watermark is beyond its log");
   const PlantedBug planted{bug};
   CAPTURE(bug);
   std::optional<std::string> noticed;
