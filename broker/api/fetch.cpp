@@ -69,7 +69,7 @@ void fetch_for_replica(const FetchRequest& request, RequestContext& context, Res
   if (taken != ErrorCode::none) return respond(failure(taken));
   const fetch::ReplicaFetchOperation::Limits limits{
       .bytes_min = request.min_bytes,
-      .bytes_max = request.max_bytes,
+      .bytes_max = std::min(request.max_bytes, services.settings.fetch_max_bytes),
       .wait_max = std::chrono::milliseconds{request.max_wait_ms},
   };
   std::make_shared<fetch::ReplicaFetchOperation>(services, context.io_thread, session, limits, std::move(respond))

@@ -87,26 +87,28 @@ void ReplicaFetchSession::name(const PartitionKey& key, const FetchRequest::Fetc
   queue(entry);
 }
 
-/// Whether the follower may be served from there. If so, it counts; unless its log diverges, which is the verdict then.
+/// Whether the follower may be served from there. If so, it counts; unless its log diverges, which is the verdict then:
+/// it has all below its position only if ours is of its last record's epoch there (KIP-101, KIP-320).
 ErrorCode ReplicaFetchSession::judge(Entry& entry, bool is_stale) {
   if (!entry.partition) return ErrorCode::unknown_topic_id;
   if (is_stale && !SLUICE_BUG("fetch: counts an earlier life of a follower")) return ErrorCode::not_leader_or_follower;
   auto& partition = *entry.partition;
   if (const auto error = partition.check_leadership(entry.leader_epoch); error != ErrorCode::none) return error;
-  if (!SLUICE_BUG("fetch: serves a follower whose log diverges") && finds_divergence(entry)) return ErrorCode::none;
+  if (entry.last_fetched_epoch != kNoLeaderEpoch && !SLUICE_BUG("fetch: serves a follower whose log diverges")) {
+    const auto known = partition.log().end_of_epoch(entry.last_fetched_epoch);
+    if (known.leader_epoch == kNoLeaderEpoch) return ErrorCode::offset_out_of_range;
+    if (known.leader_epoch < entry.last_fetched_epoch || known.end_offset < entry.position) {
+      set_divergence(entry, known);
+      return ErrorCode::none;
+    }
+  }
   if (entry.position < partition.log_start_offset() || entry.position > partition.log_end_offset()) {
     return ErrorCode::offset_out_of_range;
   }
   return partition.note_fetch(member_, entry.position, fetched_at_, entry.leader_epoch);
 }
 
-// KIP-101, KIP-320: the follower has all below its position only if its last record is of the epoch that ours is of
-// there.
-bool ReplicaFetchSession::finds_divergence(Entry& entry) {
-  if (entry.last_fetched_epoch == kNoLeaderEpoch) return false;
-  const auto known = entry.partition->log().end_of_epoch(entry.last_fetched_epoch);
-  if (known.leader_epoch == kNoLeaderEpoch) return false;  // it is out of range, too
-  if (known.leader_epoch >= entry.last_fetched_epoch && known.end_offset >= entry.position) return false;
+void ReplicaFetchSession::set_divergence(Entry& entry, const storage::EpochEnd& known) {
   auto& verdict = entry.verdict.emplace();
   verdict.partition_index = entry.key.partition;
   verdict.high_watermark = entry.partition->high_watermark();
@@ -115,7 +117,6 @@ bool ReplicaFetchSession::finds_divergence(Entry& entry) {
   verdict.records = wire::Records::view({});
   verdict.diverging_epoch.epoch = known.leader_epoch.value();
   verdict.diverging_epoch.end_offset = known.end_offset;
-  return true;
 }
 
 void ReplicaFetchSession::queue_verdict(Entry& entry, ErrorCode error) {

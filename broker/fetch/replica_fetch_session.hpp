@@ -137,7 +137,7 @@ class ReplicaFetchSession {
   void drop(const replication::PartitionKey& key);
   void unwatch(Entry& entry) noexcept;
   protocol::ErrorCode judge(Entry& entry, bool is_stale);
-  static bool finds_divergence(Entry& entry);
+  static void set_divergence(Entry& entry, const storage::EpochEnd& known);
   void queue(Entry& entry);
   void queue_verdict(Entry& entry, protocol::ErrorCode error);
   void list_due(List<QueueTag>& from, std::size_t count_max, std::vector<ReplicaTarget>& into) const;

@@ -65,7 +65,8 @@ void FetcherDriver::go_on() {
     if (closed_ || retry_at_) return;
   }
   tell_progress();
-  if (fetch_.size() == 0 && fetch_.under_way() == 0) return disconnect();
+  const bool is_away = connection_ && !connection_->is_connected();
+  if (fetch_.size() == 0 && (fetch_.under_way() == 0 || is_away)) return disconnect();
   if (const auto deadline = fetch_.next_deadline()) wake_at(*deadline);
 }
 
