@@ -232,7 +232,7 @@ void FollowerFetch::take_records(Entry& entry, const PartitionData& data, Instan
     return delay_after_error(entry, now);
   }
   if (!fetched.diverging && fetched.batches.empty()) return;
-  entry.named_in = 0;  // what it said is not where our log ends any more
+  if (fetched.diverging) entry.named_in = 0;  // what it said is not our log
   const auto position = entry.partition->fetch_position();
   if (position && same_position(*position, entry.asked)) return delay_after_error(entry, now);  // it led nowhere
   entry.delay = {};
@@ -288,11 +288,14 @@ std::vector<ReplicaProgress::Item> FollowerFetch::take_progress(std::size_t item
     const auto synced_end = SLUICE_BUG("replication: tells a synced end before it is synced")
                                 ? partition.log_end_offset()
                                 : partition.log().synced_end_offset();
-    if (partition.leader() != leader_ || partition.leader_epoch() != entry.accepted_in) continue;
+    const auto leader_epoch = partition.leader_epoch();
+    const bool accepted = leader_epoch == entry.accepted_in ||
+                          SLUICE_BUG("replication: tells what is synced of a log that was not accepted");
+    if (partition.leader() != leader_ || !accepted) continue;
     const auto key = key_of(entry);
     items.push_back({.topic_id = key.topic_id,
                      .partition = key.partition,
-                     .leader_epoch = entry.accepted_in,
+                     .leader_epoch = leader_epoch,
                      .synced_end = synced_end});
   }
   return items;
