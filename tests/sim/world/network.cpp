@@ -15,7 +15,6 @@ void Network::host_up(HostId host) {
   SLUICE_ASSERT(at.life % 2 == 0, host);
   ++at.life;
   at.is_machine_up = true;
-  at.is_mute = false;
   at.paused_until = Instant{0};
 }
 
@@ -42,7 +41,6 @@ void Network::host_down(HostId host, bool silently) {
 
 void Network::pause(HostId host, Instant until) { hosts_.at(host).paused_until = until; }
 bool Network::is_paused(HostId host) const { return hosts_.at(host).paused_until > scheduler_.now(); }
-void Network::mute(HostId host) { hosts_.at(host).is_mute = true; }
 
 Duration Network::draw_delay(HostId from, HostId to) {
   auto delay = random_.between(weather_.delay_min, weather_.delay_max);
@@ -78,7 +76,7 @@ Network::ConnectionPtr Network::connect(HostId from, HostId to, Line line) {
 }
 
 void Network::tell(HostId from, HostId to, Line line, std::function<void()> deliver) {
-  if (hosts_.at(from).is_mute) return;
+  if (has_stopped_(from)) return;
   const auto connection = connect(from, to, line);
   if (connection) {
     send(connection, 0, std::move(deliver));
@@ -93,7 +91,7 @@ void Network::tell(HostId from, HostId to, Line line, std::function<void()> deli
 void Network::send(const ConnectionPtr& connection, int stream, std::function<void()> deliver) {
   const auto sender = stream == 0 ? connection->from : connection->to;
   const auto receiver = stream == 0 ? connection->to : connection->from;
-  if (hosts_.at(sender).is_mute) return;
+  if (has_stopped_(sender)) return;
   const auto delay = sender == receiver ? Duration{1000} : draw_delay(sender, receiver);
   auto& arrival = connection->arrival[stream];
   arrival = std::max(arrival + Duration{1}, scheduler_.now() + delay);

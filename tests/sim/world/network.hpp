@@ -52,8 +52,8 @@ class Network {
   /// Nothing of what the host sends or is sent is handled until then.
   void pause(HostId host, Instant until);
   bool is_paused(HostId host) const;
-  /// Nothing that the host sends from here on leaves it: its last event goes on, but it is dead.
-  void mute(HostId host);
+  /// Asked before anything is sent: nothing leaves a machine that has stopped, though its last event goes on.
+  void set_stopped_check(std::function<bool(HostId)> has_stopped) { has_stopped_ = std::move(has_stopped); }
 
   /// Told when a connection is refused or closed because a process is gone.
   void on_gone(OnRefused told) { on_gone_ = std::move(told); }
@@ -83,7 +83,6 @@ class Network {
   struct Host {
     std::uint64_t life = 0;  // odd: up
     bool is_machine_up = true;
-    bool is_mute = false;
     Instant paused_until{0};
   };
   struct Call {
@@ -129,6 +128,7 @@ class Network {
   Scheduler& scheduler_;
   Random random_;
   NetworkWeather weather_;
+  std::function<bool(HostId)> has_stopped_ = [](HostId) { return false; };
   OnRefused on_gone_ = [](HostId, HostId) {};
   std::map<HostId, Host> hosts_;
   std::map<std::tuple<HostId, HostId, Line>, ConnectionPtr> connections_;
@@ -143,7 +143,7 @@ class Network {
 template <class Response>
 void Network::call(HostId from, HostId to, Line line, Duration timeout, std::function<void(Reply<Response>)> serve,
                    std::function<void(CallError, Response*)> done) {
-  if (hosts_.at(from).is_mute) return;
+  if (has_stopped_(from)) return;
   const auto connection = connect(from, to, line);
   if (!connection) {
     const auto life = hosts_.at(from).life;
