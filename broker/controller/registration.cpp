@@ -6,6 +6,7 @@
 #include "broker/controller/features.hpp"
 #include "broker/controller/partition_changes.hpp"
 #include "broker/controller/request_error.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::controller {
 namespace {
@@ -49,7 +50,7 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
 std::optional<PartitionChange> leave(const PartitionImage& partition, const BrokerImage& broker) {
   const bool is_in_sync = partition.is_in_sync(broker.id);
   const bool is_eligible = std::ranges::find(partition.elr, broker.id) != partition.elr.end();
-  if (broker.was_shut_down_cleanly) {
+  if (broker.was_shut_down_cleanly || SLUICE_BUG("controller: keeps who lost its tail")) {
     if (!is_in_sync && partition.leader != broker.id) return std::nullopt;
     return PartitionChange{.isr = without_losing_the_last(partition.isr, broker.id)};
   }
