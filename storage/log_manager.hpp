@@ -119,6 +119,9 @@ class LogManager {
   /// Writes recovery points (the logs' synced ends), log start offsets and the given high watermarks of those
   /// directories where any of it has changed.
   Result<> checkpoint(const HighWatermarkOf& high_watermark_of);
+  /// Before a log is cut to `offset`: no recovery may begin past it, as what is missing there would be damage. Cheap
+  /// unless it was written down so; the offset is to be that of the cut which follows.
+  Result<> lower_recovery_point(const TopicPartition& partition, Offset offset);
   /// High watermark checkpointed last; nullopt when there is none.
   std::optional<Offset> checkpointed_high_watermark(const TopicPartition& partition) const;
 

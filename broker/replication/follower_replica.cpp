@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <spdlog/spdlog.h>
 
 #include "broker/replication/partition.hpp"
@@ -16,6 +17,16 @@ ByteView whole_batches(ByteView bytes) {
   while (walker.next()) {
   }
   return bytes.first(bytes.size() - walker.rest().size());
+}
+
+/// Of the batch that holds `offset`: a log is cut between batches.
+Offset start_of_batch(const storage::Log& log, Offset offset) {
+  auto slice = log.read(offset, 1, log.log_end_offset(), true);
+  std::array<std::byte, 8> first{};  // a batch begins with its base offset
+  if (!slice || slice->size < first.size()) return log.log_start_offset();
+  slice->size = static_cast<std::uint32_t>(first.size());
+  if (!slice->read(first)) return log.log_start_offset();
+  return std::clamp(Offset{load_be<std::int64_t>(first.data())}, Offset{0}, offset);
 }
 
 /// Whether they can be of one log, behind a record of `after`, as the leader of `reign` has it. Bytes are sent from its
@@ -82,6 +93,9 @@ Result<> Partition::cut_back(storage::EpochEnd leaders) {
   } else {
     spdlog::info("partition={} leader_epoch={} cut from={} to={}", name_.to_string(), leader_epoch().value(),
                  log_end_offset().value(), end.value());
+  }
+  if (before_cut_) {
+    if (const auto ready = before_cut_(name_, start_of_batch(*log_, end)); !ready) return ready.error();
   }
   if (const auto cut = log_->truncate_to(end); !cut) return cut.error();
   high_watermark_.store(std::min(high_watermark(), log_end_offset()).value(), std::memory_order_release);

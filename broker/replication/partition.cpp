@@ -17,6 +17,7 @@ Partition::Partition(TopicPartition name, Uuid topic_id, std::shared_ptr<storage
       syncer_(surroundings.syncer),
       events_(surroundings.events),
       lag_max_(surroundings.lag_max),
+      before_cut_(std::move(surroundings.before_cut)),
       settings_(std::move(settings)),
       flush_(*settings_),
       min_in_sync_(settings_->min_insync_replicas),

@@ -67,6 +67,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     SyncQueue& syncer;
     ReplicaEvents& events;
     std::chrono::milliseconds lag_max{30000};  ///< replica.lag.time.max.ms
+    /// Comes before the log is cut to an offset: LogManager::lower_recovery_point. Empty: nothing does.
+    std::function<Result<>(const TopicPartition&, Offset)> before_cut{};
   };
 
   /// `high_watermark`: the one checkpointed last; kNoOffset: unknown. Serves nothing until `apply`.
@@ -194,6 +196,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   SyncQueue& syncer_;
   ReplicaEvents& events_;
   const std::chrono::milliseconds lag_max_;
+  const std::function<Result<>(const TopicPartition&, Offset)> before_cut_;
   SettingsPtr settings_;
   FlushLimits flush_;
   std::atomic<SyncState> sync_state_{SyncState::idle};

@@ -160,7 +160,11 @@ std::shared_ptr<Partition> PartitionTable::open_partition(const Change& change,
   if (!log) return nullptr;
   const TopicPartition name{change.topic.name, image.partition};
   const Partition::Surroundings surroundings{
-      .this_broker = this_broker_, .syncer = syncer_, .events = events_, .lag_max = lag_max_};
+      .this_broker = this_broker_,
+      .syncer = syncer_,
+      .events = events_,
+      .lag_max = lag_max_,
+      .before_cut = [this](const auto& cut, Offset to) { return logs_.lower_recovery_point(cut, to); }};
   auto partition = std::make_shared<Partition>(name, change.topic.id, std::move(log), surroundings, change.settings,
                                                logs_.checkpointed_high_watermark(name).value_or(kNoOffset));
   give_role(*partition, image, change.instant);

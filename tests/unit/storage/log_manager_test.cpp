@@ -395,4 +395,44 @@ TEST_CASE("a close that fails leaves no mark, so that the next start checks the 
   CHECK_FALSE(harness.logs->clean_shutdown_found());
 }
 
+TEST_CASE("a log that was cut below its recovery point has no damage after a crash", "[log_manager]") {
+  Harness harness;
+  harness.open();
+  const auto log = harness.create(kPartition);
+  harness.append(*harness.create(kOther), 3);
+  harness.append(*log, 10);
+  REQUIRE(harness.logs->sync_created());
+  REQUIRE(log->sync());
+  REQUIRE(harness.logs->checkpoint({}));
+  CHECK(log->stored_recovery_point() == Offset{10});
+  REQUIRE(harness.logs->lower_recovery_point(kPartition, Offset{5}));
+  CHECK(log->stored_recovery_point() == Offset{5});
+  SECTION("at once") { REQUIRE(log->truncate_to(Offset{5})); }
+  SECTION("though a checkpoint came between") {
+    REQUIRE(harness.logs->checkpoint({}));
+    CHECK(log->stored_recovery_point() == Offset{5});
+    REQUIRE(log->truncate_to(Offset{5}));
+  }
+  SECTION("and what follows was not synced") {
+    REQUIRE(log->truncate_to(Offset{5}));
+    harness.append(*log, 4);
+  }
+  SECTION("or was, and counts again") {
+    REQUIRE(log->truncate_to(Offset{5}));
+    harness.append(*log, 4);
+    REQUIRE(log->sync());
+    REQUIRE(harness.logs->checkpoint({}));
+    CHECK(log->stored_recovery_point() == Offset{9});
+    REQUIRE(harness.logs->lower_recovery_point(kPartition, Offset{5}));
+    REQUIRE(log->truncate_to(Offset{5}));
+  }
+  harness.logs.reset();
+  harness.fs.crash(CrashPolicy::lose_unsynced);
+  harness.open();
+  const auto again = harness.logs->find(kPartition);
+  REQUIRE(again != nullptr);
+  CHECK(again->log_end_offset() == Offset{5});
+  CHECK(again->damage().empty());
+}
+
 }  // namespace sluice::storage
