@@ -46,8 +46,9 @@ using ShouldStop = std::function<bool()>;
 ///
 /// Errors, each told by one log line: wrong_directory, where the data directories are another node's or another
 /// cluster's; operation_canceled once `should_stop`; of the system.
-Result<NodeIdentity> decide_identity(storage::FileSystem& files, const config::BrokerSettings& settings,
-                                     const ShouldStop& should_stop = [] { return false; });
+Result<NodeIdentity> decide_identity(
+    storage::FileSystem& files, const config::BrokerSettings& settings,
+    const ShouldStop& should_stop = [] { return false; });
 
 /// Where other nodes reach this one's quorum: its controller listener where it has one, else the listener between
 /// brokers. `port_of` tells the port that a listener got, for those configured with port 0.

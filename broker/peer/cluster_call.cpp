@@ -38,17 +38,20 @@ void fill(pb::NodeDescription& to, const NodeDescription& from) {
     added.mutable_address()->set_host(voter.address.host);
     added.mutable_address()->set_port(voter.address.port);
   }
+  to.set_process_id(text_of(from.process_id));
   if (from.leader != kNoBroker) to.set_leader(from.leader.value());
 }
 
 std::optional<NodeDescription> read(const pb::NodeDescription& from) {
   const auto directory_id = uuid_of(from.directory_id());
-  if (!directory_id || from.node_id() < -1 || from.voters_size() > kVotersMax) return std::nullopt;
+  const auto process_id = uuid_of(from.process_id());
+  if (!directory_id || !process_id || from.node_id() < -1 || from.voters_size() > kVotersMax) return std::nullopt;
   NodeDescription description{.cluster_id = from.cluster_id(),
                               .node_id = BrokerId{from.node_id()},
                               .directory_id = *directory_id,
                               .is_undecided = from.is_undecided(),
-                              .leader = from.has_leader() ? BrokerId{from.leader()} : kNoBroker};
+                              .leader = from.has_leader() ? BrokerId{from.leader()} : kNoBroker,
+                              .process_id = *process_id};
   for (const auto& voter : from.voters()) {
     const auto directory = uuid_of(voter.directory());
     const auto port = voter.address().port();

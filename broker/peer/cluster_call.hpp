@@ -38,6 +38,7 @@ struct NodeDescription {
   bool is_undecided = false;    ///< it still looks for others: `voters` are those that it heard of, itself included
   std::vector<Voter> voters{};  ///< of its log, or those it begins with; ascending
   BrokerId leader = kNoBroker;
+  Uuid process_id{};  ///< while undecided: made anew at every start, so that a node knows its own answer
   friend bool operator==(const NodeDescription&, const NodeDescription&) = default;
 };
 
