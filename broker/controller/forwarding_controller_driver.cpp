@@ -83,11 +83,6 @@ ForwardingController::ForwardingController(const Parts& parts) : parts_(parts) {
 
 ForwardingController::~ForwardingController() = default;
 
-BrokerId ForwardingController::leader() const {
-  const auto status = parts_.raft.status();
-  return status.leader ? status.leader->node : kNoBroker;
-}
-
 void ForwardingController::submit(ControllerRequest request, Answer<ControllerResponse> answer) {
   const auto timeout =
       is_repeated_anyway(request) ? parts_.heartbeat_timeout : own_timeout(request).value_or(parts_.request_timeout);
@@ -112,7 +107,7 @@ void ForwardingController::submit(ControllerRequest request, Answer<ControllerRe
 }
 
 void ForwardingController::attempt(const PendingPtr& pending) {
-  const auto to = leader();
+  const auto to = parts_.local.leader();
   std::uint64_t attempt = 0;
   {
     const std::lock_guard lock{mutex_};
@@ -185,7 +180,7 @@ void ForwardingController::watch_time() {
 
 void ForwardingController::look_again() {
   const auto now = std::chrono::steady_clock::now();
-  const auto to = leader();
+  const auto to = parts_.local.leader();
   std::vector<PendingPtr> late;
   std::vector<PendingPtr> stray;
   {

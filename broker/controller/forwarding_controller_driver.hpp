@@ -30,7 +30,6 @@ class ForwardingController final : public Controller {
     std::chrono::milliseconds request_timeout{30000};   ///< of requests that bring no time of their own
     std::chrono::milliseconds heartbeat_timeout{2000};  ///< of those that are repeated anyway
     MetadataDriver& local;
-    const raft::RaftDriver& raft;
     ImagePublisher& publisher;
     peer::ClusterClient& client;
     IoThread& thread;  ///< for timers
@@ -64,7 +63,6 @@ class ForwardingController final : public Controller {
   void look_again();
   void watch_time();
   void finish(const PendingPtr& pending, ControllerResponse response);
-  BrokerId leader() const;
 
   const Parts parts_;
   std::mutex mutex_;

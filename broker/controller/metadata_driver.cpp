@@ -146,6 +146,7 @@ void MetadataDriver::on_role_change(const raft::RoleChange& change, raft::Now no
     spdlog::info("quorum term={} this node does not lead any more", leads_in_->value());
     leads_in_.reset();
     is_active_.store(false, std::memory_order_relaxed);
+    leader_.store(kNoBroker.value(), std::memory_order_release);
     core_.resign();
     quorum_requests_.on_lost_leadership();
   }
@@ -154,14 +155,18 @@ void MetadataDriver::on_role_change(const raft::RoleChange& change, raft::Now no
     leads_in_ = change.term;
     lead_if_due();
   }
-  if (!leads || core_.is_active()) listeners_.on_leader_change();
+  if (leads) return;
+  leader_.store((change.leader ? change.leader->node : kNoBroker).value(), std::memory_order_release);
+  listeners_.on_leader_change();
 }
 
 /// Everything of earlier terms is applied once the first entry of the own one is (thesis 6.4).
 void MetadataDriver::lead_if_due() {
   if (!leads_in_ || core_.is_active() || raft_ == nullptr || last_leader_change_ != *leads_in_ || is_broken_) return;
   core_.lead(state_, now_);
-  is_active_.store(core_.is_active(), std::memory_order_relaxed);
+  if (!core_.is_active()) return;
+  is_active_.store(true, std::memory_order_relaxed);
+  leader_.store(options_.quorum.self.value(), std::memory_order_release);
   listeners_.on_leader_change();
 }
 

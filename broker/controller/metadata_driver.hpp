@@ -49,6 +49,8 @@ class MetadataDriver final : public raft::StateMachine {
   /// Whether this node is the active controller; for metrics. From any thread.
   bool is_active() const noexcept { return is_active_.load(std::memory_order_relaxed); }
 
+  /// Who decides now, as far as this node knows: itself once it can. kNoBroker: nobody. From any thread.
+  BrokerId leader() const noexcept { return BrokerId{leader_.load(std::memory_order_acquire)}; }
   /// Of the latest configuration that this node applied. From any thread.
   std::vector<raft::ReplicaKey> voters() const { return *voters_.load(std::memory_order_acquire); }
 
@@ -80,6 +82,7 @@ class MetadataDriver final : public raft::StateMachine {
   raft::Term last_leader_change_;       // term of the last leader_change entry applied
   bool is_broken_ = false;              // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
+  std::atomic<std::int32_t> leader_{kNoBroker.value()};
   std::atomic<std::shared_ptr<const std::vector<raft::ReplicaKey>>> voters_{
       std::make_shared<const std::vector<raft::ReplicaKey>>()};
 };

@@ -80,7 +80,9 @@ ClusterNode::ClusterNode(Options options)
 ClusterNode::~ClusterNode() { stop(); }
 
 bool ClusterNode::open() {
-  auto opened = raft::RaftDriver::open(options_.files, raft_options(options_), *transport_, *metadata_);
+  auto raft = raft_options(options_);
+  raft.on_failure = [this](std::error_code) { options_.on_fatal("without its metadata log this node can't go on"); };
+  auto opened = raft::RaftDriver::open(options_.files, std::move(raft), *transport_, *metadata_);
   if (!opened) {
     spdlog::critical("can't open the metadata log: {}", opened.error().message());
     return false;
@@ -92,7 +94,6 @@ bool ClusterNode::open() {
                                               .request_timeout = cluster.request_timeout,
                                               .heartbeat_timeout = std::max(cluster.heartbeat_interval, 1000ms),
                                               .local = *metadata_,
-                                              .raft = *raft_,
                                               .publisher = publisher_,
                                               .client = *client_,
                                               .thread = thread_});
@@ -152,10 +153,7 @@ void ClusterNode::on_lifecycle_change() {
   publisher_.nudge();
 }
 
-BrokerId ClusterNode::leader() const {
-  const auto status = raft_->status();
-  return status.leader ? status.leader->node : kNoBroker;
-}
+BrokerId ClusterNode::leader() const { return metadata_->leader(); }
 
 std::vector<controller::QuorumInfo::Voter> ClusterNode::voters() const {
   std::vector<Voter> voters;
