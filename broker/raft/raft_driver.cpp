@@ -142,6 +142,12 @@ void RaftDriver::stop(std::chrono::milliseconds hand_over) {
     }
     parts.thread.join();
   }
+  // What was left for it is dropped now, while those whom it answers in its end are there.
+  RaftInbox dropped;
+  {
+    const std::lock_guard lock{parts.mutex};
+    dropped = std::exchange(parts.inbox, {});
+  }
   if (parts.status.has_failed) return;
   if (auto closed = parts.store->close(); !closed) {
     spdlog::error("metadata log could not be closed directory={} error={}", parts.options.directory,
