@@ -98,7 +98,7 @@ void MetadataDriver::on_broker_gone(BrokerId broker) {
 void MetadataDriver::apply(std::vector<raft::Entry> entries) {
   if (entries.empty() || is_broken_) return;
   for (const auto& entry : entries) {
-    if (entry.type == raft::EntryType::leader_change) last_leader_change_ = entry.term;
+    applied_term_ = entry.term;
     if (entry.type == raft::EntryType::configuration) note_voters(entry.configuration);
     if (entry.type != raft::EntryType::command) continue;
     const auto records = decode(as_byte_view(entry.data));
@@ -162,7 +162,7 @@ void MetadataDriver::on_role_change(const raft::RoleChange& change, raft::Now no
 
 /// Everything of earlier terms is applied once the first entry of the own one is (thesis 6.4).
 void MetadataDriver::lead_if_due() {
-  if (!leads_in_ || core_.is_active() || raft_ == nullptr || last_leader_change_ != *leads_in_ || is_broken_) return;
+  if (!leads_in_ || core_.is_active() || raft_ == nullptr || applied_term_ != *leads_in_ || is_broken_) return;
   core_.lead(state_, now_);
   if (!core_.is_active()) return;
   is_active_.store(true, std::memory_order_relaxed);

@@ -79,7 +79,7 @@ class MetadataDriver final : public raft::StateMachine {
   raft::Raft* raft_ = nullptr;          // known from the first task on
   raft::Now now_{};                     // of the last call that told it
   std::optional<raft::Term> leads_in_;  // exactly while this node is the leader
-  raft::Term last_leader_change_;       // term of the last leader_change entry applied
+  raft::Term applied_term_;             // of the last entry applied
   bool is_broken_ = false;              // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
   std::atomic<std::int32_t> leader_{kNoBroker.value()};
