@@ -165,7 +165,7 @@ void IsrChangeDriver::Parts::retry_later() {
 void IsrChangeDriver::Parts::check() {
   if (stopped.load(std::memory_order_relaxed)) return;
   const auto now = Clock::now();
-  if (options.note_idle && now - idle_noted_at >= options.lag_max / 4) {
+  if (options.note_idle && now - idle_noted_at >= options.lag_max / 2) {
     idle_noted_at = now;
     options.note_idle();
   }

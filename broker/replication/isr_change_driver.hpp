@@ -31,7 +31,7 @@ class IsrChangeDriver {
     BrokerId self{};
     std::chrono::milliseconds lag_max{30000};       ///< replica.lag.time.max.ms
     std::chrono::milliseconds retry_interval{100};  ///< after a request that nobody answered
-    /// Before the followers are looked at, a few times in that time: ReplicaFetchSessions::note_idle.
+    /// Before the followers are looked at, twice in that time: ReplicaFetchSessions::note_idle.
     std::function<void()> note_idle{};
   };
   IsrChangeDriver(const Options& options, IoThread& thread, PartitionTable& partitions,
