@@ -3,6 +3,7 @@
 #include "broker/raft/quorum.hpp"
 #include "broker/raft/raft.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -15,9 +16,17 @@ void Raft::reset_election_deadline(Now now) {
   election_deadline_ = now.steady + options_.election_timeout + random_duration(options_.election_timeout);
 }
 
+/// Who won nothing asks again soon, since votes take a round trip and a sync and no election timeout; later each time,
+/// in case they take longer here.
+void Raft::set_retry_deadline(Now now) {
+  const auto pause = options_.election_timeout / 4 * (1 << std::min(campaigns_, 2));
+  election_deadline_ = now.steady + pause + random_duration(pause);
+}
+
 /// Whether a leader is, or may be, in office that relies on this server not voting against it.
 bool Raft::hears_leader(Now now) const {
   // A leader that no majority answers finds out by itself, see tick_leader.
+  if (SLUICE_BUG("raft: votes although a leader is heard")) return leadership_.has_value();
   return leadership_ || (heard_at_ && now.steady < *heard_at_ + options_.election_timeout);
 }
 
@@ -32,7 +41,8 @@ void Raft::campaign(bool pre, bool transfer, Now now) {
   leader_.reset();
   heard_at_.reset();
   candidacy_ = Candidacy{.pre = pre, .transfer = transfer, .votes = {}, .directories = {}};
-  reset_election_deadline(now);
+  if (pre) ++campaigns_;
+  set_retry_deadline(now);
   has_work_ = true;
   role_ = pre ? Role::pre_candidate : Role::candidate;
   if (!pre) set_hard_state({term() + 1, self_});
@@ -57,18 +67,28 @@ void Raft::campaign(bool pre, bool transfer, Now now) {
 
 void Raft::on(const VoteRequest& request, const Message& message, Now now) {
   const bool would_be_new = request.pre && message.term > term();
-  const bool is_free = hard_state_.vote ? *hard_state_.vote == message.from : !leader_;
+  const bool is_free =
+      (hard_state_.vote ? *hard_state_.vote == message.from : !leader_) || SLUICE_BUG("raft: votes twice in a term");
+  const bool has_all =
+      log_.is_up_to_date(request.last_index, request.last_term) || SLUICE_BUG("raft: votes for a shorter log");
   const bool granted = (would_be_new || is_free) && !(hears_leader(now) && !request.transfer) &&
-                       !may_be_wiped(request, message) && log_.is_up_to_date(request.last_index, request.last_term);
+                       !may_be_wiped(request, message) && has_all;
   if (request.pre) {
     auto answer = message_to(message.from, VoteResponse{.pre = true, .granted = granted});
-    if (granted) answer.term = message.term;
+    if (granted) {
+      answer.term = message.term;
+      // It is about to campaign: not both at once, where a dead leader set both off.
+      election_deadline_ = std::max(election_deadline_, now.steady + options_.election_timeout / 8);
+    }
     if (granted || is_hard_state_durable()) return messages_.push_back(std::move(answer));
     return messages_after_.push_back(std::move(answer));
   }
   if (granted) {
     set_hard_state({term(), message.from});
     reset_election_deadline(now);
+  }
+  if (SLUICE_BUG("raft: tells a vote before it is durable")) {
+    return send(message.from, VoteResponse{.pre = false, .granted = granted});
   }
   reply_when_durable(message.from, VoteResponse{.pre = false, .granted = granted});
 }

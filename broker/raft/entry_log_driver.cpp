@@ -17,7 +17,10 @@ namespace {
 constexpr std::size_t kCacheBytes = 8U << 20;  // what followers that are a little behind ask for
 constexpr std::size_t kBatchBytes = 1U << 20;  // a larger entry has a batch of its own
 constexpr std::size_t kScanBytes = 4U << 20;
-std::error_code damaged() { return std::make_error_code(std::errc::bad_message); }
+std::error_code damaged(std::string_view what) {
+  spdlog::error("metadata log is damaged: {}", what);
+  return std::make_error_code(std::errc::bad_message);
+}
 Offset offset_of(LogIndex index) { return Offset{index.value()}; }
 LogIndex index_of(Offset offset) { return LogIndex{offset.value()}; }
 
@@ -47,7 +50,7 @@ Result<> decode_into(const record::BatchView& batch, LogIndex from, std::vector<
     auto entry = (*record)->value ? decode_entry(*(*record)->value) : std::nullopt;
     const bool is_sound = entry && entry->index == index && entry->checksum == checksum_of(*entry) &&
                           entry->term.value() == batch.partition_leader_epoch().value();
-    if (!is_sound) return damaged();
+    if (!is_sound) return damaged("a record is not an entry");
     into.push_back(std::move(*entry));
   }
 }
@@ -64,7 +67,8 @@ Result<std::unique_ptr<EntryLog>> EntryLog::open(storage::FileSystem& fs, const 
   storage::RecoveryReport report;
   std::unique_ptr<EntryLog> entries{new EntryLog{fs}};
   auto log = storage::Log::open(entries->resources_, directory, options, opening, &report);
-  if (!log) return log.error() == storage::Errc::corrupt_batch ? damaged() : log.error();
+  if (!log)
+    return log.error() == storage::Errc::corrupt_batch ? damaged("a batch is not what was written") : log.error();
   if (report.tail_bytes_cut != 0) {
     spdlog::warn("metadata log had a torn tail; cut it directory={} bytes={}", directory, report.tail_bytes_cut);
   }
@@ -82,7 +86,9 @@ Result<> EntryLog::finish_cut(Timestamp now) {
   if (!kept) return kept.error();
   if (kept->empty()) return {};
   const auto base = kept->front().index;
-  if (log_->log_end_offset() < offset_of(base) || log_->log_start_offset() > offset_of(base)) return damaged();
+  if (log_->log_end_offset() < offset_of(base) || log_->log_start_offset() > offset_of(base)) {
+    return damaged("entries that were kept aside do not fit");
+  }
   if (auto cut = log_->truncate_to(offset_of(base)); !cut) return cut;
   if (auto back = write_batch(*kept, now); !back) return back;
   return remove_kept_entries(log_->file_system(), log_->directory());
@@ -101,7 +107,7 @@ Result<> EntryLog::load() {
     auto index = last_;
     auto term = runs_.empty() ? kNoTerm : runs_.back().term;
     for (const auto& entry : *read) {
-      if (entry.index != index + 1 || entry.term < term) return damaged();
+      if (entry.index != index + 1 || entry.term < term) return damaged("entries do not follow each other");
       index = entry.index;
       term = entry.term;
     }
@@ -165,7 +171,7 @@ Result<std::vector<Entry>> EntryLog::read(LogIndex first, std::size_t bytes_max)
   while (const auto batch = walker.next()) {
     if (auto decoded = decode_into(*batch, first, found); !decoded) return decoded.error();
   }
-  if (found.empty() || found.front().index != first) return damaged();
+  if (found.empty() || found.front().index != first) return damaged("entries are missing");
   return found;
 }
 
@@ -189,7 +195,7 @@ Result<> EntryLog::cut_from(LogIndex index, Timestamp now) {
   std::vector<std::byte> bytes(slice->size);
   if (auto copied = slice->read(bytes); !copied) return copied.error();
   const auto batch = record::BatchView::parse(bytes);
-  if (!batch) return damaged();
+  if (!batch) return damaged("a batch is cut short");
   const auto base = index_of(batch->base_offset());
   if (base == index) return log_->truncate_to(offset_of(index));
   std::vector<Entry> kept;

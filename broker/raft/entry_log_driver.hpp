@@ -18,6 +18,7 @@ namespace sluice::broker::raft {
 /// Nothing goes by its age, only by what snapshots cover.
 inline constexpr storage::LogOptions kEntryLogOptions{.segment_bytes = 256U << 20,
                                                       .segment_ms = std::chrono::hours{24 * 365 * 10},
+                                                      .segment_index_bytes = 1U << 20,
                                                       .file_delete_delay_ms = std::chrono::milliseconds{0}};
 
 /// The entries of one server on disk: a storage::Log whose offsets are the indexes, from 1 on, and whose leader epochs

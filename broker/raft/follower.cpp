@@ -2,6 +2,7 @@
 
 #include "broker/raft/raft.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -10,6 +11,7 @@ void Raft::follow(const ReplicaKey& leader, Now now) {
   SLUICE_ASSERT(!leadership_, term(), leader);  // two leaders of one term
   if (candidacy_ || leader_ != leader) become_follower(term(), leader, now);
   heard_at_ = now.steady;
+  campaigns_ = 0;
   reset_election_deadline(now);
 }
 
@@ -24,7 +26,8 @@ void Raft::on(const AppendRequest& request, const Message& message, Now now) {
         AppendResponse{
             .accepted = true, .index = log_.commit_index(), .hint_index{}, .hint_term{}, .pulse = request.pulse});
   }
-  if (!log_.matches(request.prev_index, request.prev_term)) {
+  const bool fits = SLUICE_BUG("raft: compares no terms") && request.prev_index <= log_.last_index();
+  if (!fits && !log_.matches(request.prev_index, request.prev_term)) {
     // Raft 3.5, the optimization: one refusal a term, not one an entry.
     const auto hint = log_.last_at_most(request.prev_index, request.prev_term);
     return reply(message.from, AppendResponse{.accepted = false,
@@ -37,6 +40,10 @@ void Raft::on(const AppendRequest& request, const Message& message, Now now) {
   log_.merge(request.entries);
   log_.commit_to(std::min(request.commit_index, last));
   settle_role();
+  if (SLUICE_BUG("raft: acknowledges before it is durable")) {
+    return send(message.from,
+                AppendResponse{.accepted = true, .index = last, .hint_index{}, .hint_term{}, .pulse = request.pulse});
+  }
   reply_when_durable(
       message.from,
       AppendResponse{.accepted = true, .index = last, .hint_index{}, .hint_term{}, .pulse = request.pulse});

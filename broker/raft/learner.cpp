@@ -22,9 +22,14 @@ void Raft::ask_contacts() {
   }
 }
 
-void Raft::on(const FollowRequest&, const Message& message, Now now) {
-  if (leadership_) return adopt_learner(message.from, now);
-  reply(message.from, FollowResponse{.leader = leader_});
+void Raft::on(const FollowRequest& request, const Message& message, Now now) {
+  if (!leadership_) return reply(message.from, FollowResponse{.leader = leader_});
+  // A learner that threw its damaged log away asks like a new one. What a voter acknowledged is not taken back.
+  auto& progress = leadership_->progress;
+  const auto known = progress.find(message.from);
+  const bool lost_some = known != progress.end() && request.last_index < known->second.match();
+  if (lost_some && !log_.configuration().has(message.from)) progress.erase(known);
+  adopt_learner(message.from, now);
 }
 
 void Raft::on(const FollowResponse& response, const Message& message, Now now) {

@@ -2,6 +2,7 @@
 
 #include "broker/raft/raft.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -10,8 +11,10 @@ Refusal Raft::check_change() const {
   if (leadership_->transfer) return Refusal::transfer_pending;
   // The rule that Raft 4.1 lacked (raft-dev, July 2015): before that, a change of an earlier term that nobody here
   // knows of may be committed, and its majorities need not meet those of this one.
-  if (!has_committed_in_term()) return Refusal::no_commit_in_term;
-  if (log_.configuration_index() > log_.commit_index()) return Refusal::change_pending;
+  const bool may_begin = has_committed_in_term() || SLUICE_BUG("raft: changes voters before it committed anything");
+  if (!may_begin) return Refusal::no_commit_in_term;
+  const bool is_pending = log_.configuration_index() > log_.commit_index();
+  if (is_pending && !SLUICE_BUG("raft: changes voters while a change is pending")) return Refusal::change_pending;
   return Refusal::none;
 }
 

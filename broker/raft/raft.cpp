@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -11,6 +12,7 @@ Raft::Raft(const Options& options, ReplicaKey self, const HardState& hard_state,
            std::uint64_t seed, Now now)
     : options_(options), self_(self), log_(stable), random_(seed), hard_state_(hard_state) {
   SLUICE_ASSERT(self.is_pinned() && hard_state.term >= log_.last_term(), self, hard_state.term);
+  if (SLUICE_BUG("raft: forgets its vote when it restarts")) hard_state_.vote.reset();
   settle_role();
   told_ = {role_, hard_state.term, std::nullopt};
   // Thesis 6.4.1: before the crash it may have promised a leader its lease. One that knows no term answered nobody.
@@ -102,7 +104,9 @@ void Raft::become_follower(Term term, std::optional<ReplicaKey> leader, Now now)
 }
 
 void Raft::set_hard_state(HardState state) {
-  SLUICE_ASSERT(state.term > term() || !hard_state_.vote || hard_state_.vote == state.vote, state.term);
+  SLUICE_ASSERT(state.term > term() || !hard_state_.vote || hard_state_.vote == state.vote ||
+                    SLUICE_BUG("raft: votes twice in a term"),
+                state.term);
   if (state == hard_state_) return;
   hard_state_ = state;
   hard_state_dirty_ = true;
@@ -168,7 +172,7 @@ void Raft::on_unreachable(BrokerId node, Now now) {
   leader_.reset();
   heard_at_.reset();
   // All of them know at about the same time: spread, so that one is first.
-  election_deadline_ = now.steady + random_duration(options_.election_timeout / 4);
+  election_deadline_ = now.steady + random_duration(options_.election_timeout / 8);
   has_work_ = true;
 }
 

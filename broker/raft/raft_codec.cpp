@@ -138,7 +138,8 @@ struct Reader {
     return LogIndex{value};
   }
   Term term(std::int64_t value) {
-    ok = ok && value >= 0 && value < std::numeric_limits<std::int64_t>::max();
+    // The log keeps it as a leader epoch, of 32 bits: an election a second would last for 68 years.
+    ok = ok && value >= 0 && value < std::numeric_limits<std::int32_t>::max();
     return Term{value};
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -76,6 +77,10 @@ void RaftLog::append(Entry entry) {
 }
 
 void RaftLog::merge(std::vector<Entry> entries) {
+  if (SLUICE_BUG("raft: an old append cuts off newer entries") && !entries.empty()) {
+    const auto end = std::max(entries.back().index, commit_) + 1;
+    if (end <= last_index()) truncate_from(end);
+  }
   for (auto& entry : entries) {
     if (entry.index <= commit_ || matches(entry.index, entry.term))
       continue;  // 3.5: what agrees stays, it may be newer
@@ -191,7 +196,8 @@ void RaftLog::on_persisted(std::uint64_t number) {
 
 std::vector<Entry> RaftLog::deliver(std::size_t bytes_max) {
   if (!has_to_deliver()) return {};
-  auto out = entries(delivered_ + 1, std::min(commit_, durable_) + 1, bytes_max);
+  const auto end = SLUICE_BUG("raft: applies what is not committed") ? durable_ : std::min(commit_, durable_);
+  auto out = entries(delivered_ + 1, end + 1, bytes_max);
   if (!out.empty()) {
     SLUICE_ASSERT(out.front().index == delivered_ + 1, out.front().index, delivered_);
     delivered_ = out.back().index;

@@ -61,6 +61,7 @@ void RaftLoop::turn(RaftInbox inbox, Now now) {
     if (outcome.is_fatal) fail(outcome.index.error(), "a snapshot could not take the place of the log", now);
   }
   std::ranges::move(inbox.snapshot_requests, std::back_inserter(snapshot_requests_));
+  if (has_failed_) answer_all_snapshot_requests(std::make_error_code(std::errc::io_error));
   if (const auto failure = store_.failure()) fail(failure, "the log can't be read", now);
   if (is_snapshot_due(now)) take_snapshot(now);
   machine_.tick(now);
@@ -166,6 +167,7 @@ bool RaftLoop::is_snapshot_due(Now now) const {
 /// take its place between two writes.
 void RaftLoop::take_snapshot(Now now) {
   snapshot_due_ = now.steady + options_.snapshot_interval;
+  snapshot_served_ = std::exchange(snapshot_requests_, {});  // those that come from here on want a later one
   if (applied_ <= store_.snapshot_index()) return answer_snapshot_requests(store_.snapshot_index());
   is_taking_snapshot_ = true;
   snapshot_covers_bytes_ = bytes_applied_;
@@ -195,7 +197,12 @@ void RaftLoop::on_snapshot(const RaftInbox::SnapshotOutcome& outcome) {
 }
 
 void RaftLoop::answer_snapshot_requests(const Result<LogIndex>& index) {
-  for (const auto& done : std::exchange(snapshot_requests_, {})) done(index);
+  for (const auto& done : std::exchange(snapshot_served_, {})) done(index);
+}
+
+void RaftLoop::answer_all_snapshot_requests(const Result<LogIndex>& index) {
+  std::ranges::move(std::exchange(snapshot_requests_, {}), std::back_inserter(snapshot_served_));
+  answer_snapshot_requests(index);
 }
 
 /// Takes part no more: acknowledges nothing, votes for nobody, leads nothing. Others elect somebody else.
@@ -205,7 +212,7 @@ void RaftLoop::fail(std::error_code reason, const char* what, Now now) {
                    options_.self.node.value(), options_.directory, reason.message());
   outgoing_.clear();
   machine_.on_role_change({.role = Role::learner, .term = raft_.term(), .leader = std::nullopt}, now);
-  answer_snapshot_requests(reason);
+  answer_all_snapshot_requests(reason);
   if (options_.on_failure) options_.on_failure(reason);
 }
 

@@ -64,6 +64,7 @@ class RaftLoop {
   void take_snapshot(Now now);
   void on_snapshot(const RaftInbox::SnapshotOutcome& outcome);
   void answer_snapshot_requests(const Result<LogIndex>& index);
+  void answer_all_snapshot_requests(const Result<LogIndex>& index);
   void fail(std::error_code reason, const char* what, Now now);
 
   const RaftDriver::Options& options_;
@@ -86,6 +87,7 @@ class RaftLoop {
   std::int64_t snapshot_covers_bytes_ = 0;
   Instant snapshot_due_;  // by age
   std::vector<std::function<void(Result<LogIndex>)>> snapshot_requests_;
+  std::vector<std::function<void(Result<LogIndex>)>> snapshot_served_;  // by the one that is being taken
 };
 
 }  // namespace sluice::broker::raft

@@ -11,7 +11,12 @@ namespace {
 
 constexpr std::string_view kSnapshots = "snapshots";
 
-std::error_code damaged() { return std::make_error_code(std::errc::bad_message); }
+const auto kDamaged = std::make_error_code(std::errc::bad_message);
+
+std::error_code damaged(std::string_view what) {
+  spdlog::error("metadata log is damaged: {}", what);
+  return kDamaged;
+}
 
 /// All but the votes: what others sent, they can send again.
 Result<> clear(storage::FileSystem& fs, const std::string& directory) {
@@ -29,7 +34,7 @@ Result<> clear(storage::FileSystem& fs, const std::string& directory) {
 
 Result<std::unique_ptr<RaftStore>> RaftStore::open(storage::FileSystem& fs, const Options& options, Timestamp now) {
   auto store = try_open(fs, options, now);
-  if (store || store.error() != damaged()) return store;
+  if (store || store.error() != kDamaged) return store;
   // Nobody ever relied on a server that was never a voter.
   const auto votes = read_votes(fs, options.directory);
   if (votes && *votes && (*votes)->self == options.self && !(*votes)->has_been_voter) {
@@ -42,7 +47,7 @@ Result<std::unique_ptr<RaftStore>> RaftStore::open(storage::FileSystem& fs, cons
       "is. Remove this voter from the quorum, empty its data directory, so that it gets a new directory id, start it "
       "again and add it as a voter node={} directory_id={} directory={}",
       options.self.node.value(), options.self.directory.to_string(), options.directory);
-  return damaged();
+  return kDamaged;
 }
 
 Result<std::unique_ptr<RaftStore>> RaftStore::try_open(storage::FileSystem& fs, const Options& options, Timestamp now) {
@@ -64,7 +69,7 @@ Result<> RaftStore::recover(Timestamp now) {
   auto found = snapshots_.find_all();
   if (!found) return found.error();
   const bool is_fresh = found->empty() && first_index() == LogIndex{1} && last_index() == kNoIndex;
-  if (!*votes && !is_fresh) return damaged();  // it may have voted in any term
+  if (!*votes && !is_fresh) return damaged("there are no votes");  // it may have voted in any term
   if (*votes && (*votes)->self != options_.self) {
     spdlog::critical("metadata log is of another voter: node {} with directory id {} directory={}",
                      (*votes)->self.node.value(), (*votes)->self.directory.to_string(), options_.directory);
@@ -72,7 +77,8 @@ Result<> RaftStore::recover(Timestamp now) {
   }
   votes_ = votes->value_or(Votes{.self = options_.self, .state = {}});
   if (auto chosen = choose_snapshot(std::move(*found)); !chosen) return chosen;
-  if (const auto last = term(last_index()); !last || *last > votes_.state.term) return damaged();
+  if (const auto last = term(last_index()); !last || *last > votes_.state.term)
+    return damaged("the votes are older than it");
   const bool is_voter = votes_.has_been_voter || snapshot_.configuration.has(options_.self);
   if (*votes && is_voter == votes_.has_been_voter) return {};
   votes_.has_been_voter = is_voter;
@@ -81,16 +87,20 @@ Result<> RaftStore::recover(Timestamp now) {
 
 Result<> RaftStore::choose_snapshot(std::vector<SnapshotStore::Found> found) {
   snapshot_.configuration = options_.bootstrap;
-  if (found.empty()) return first_index() == LogIndex{1} ? Result<>{} : Result<>{damaged()};
+  if (found.empty()) {
+    if (first_index() == LogIndex{1}) return {};
+    return damaged("the snapshot that it begins behind is missing");
+  }
   const auto& newest = found.front();
   if (newest.is_installing) {
     if (auto restarted = entries_->restart_at(newest.meta.index + 1); !restarted) return restarted;
     if (auto ended = snapshots_.end_install(newest.meta); !ended) return ended;
   }
   // What it covers was in the log: if that ends before, it lost its end.
-  const bool fits = newest.meta.index + 1 >= first_index() && newest.meta.index <= last_index();
+  if (newest.meta.index > last_index()) return damaged("it ends before the latest snapshot does");
+  if (newest.meta.index + 1 < first_index()) return damaged("the snapshot that it begins behind is missing");
   const auto in_log = entries_->term(newest.meta.index);
-  if (!fits || (in_log && *in_log != newest.meta.term)) return damaged();
+  if (in_log && *in_log != newest.meta.term) return damaged("the latest snapshot is not of it");
   snapshot_ = newest.meta;
   return {};
 }

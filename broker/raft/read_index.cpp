@@ -3,6 +3,7 @@
 
 #include "broker/raft/quorum.hpp"
 #include "broker/raft/raft.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -27,9 +28,10 @@ bool Raft::has_committed_in_term() const { return leadership_ && log_.commit_ind
 
 void Raft::accept_read(Read read, Now now) {
   // Thesis 6.4, step 1: before that, what its predecessors committed may be more than it knows.
-  if (!has_committed_in_term()) return leadership_->postponed.push_back(std::move(read));
+  const bool knows_all = has_committed_in_term() || SLUICE_BUG("raft: reads before an entry of its term is committed");
+  if (!knows_all) return leadership_->postponed.push_back(std::move(read));
   read.index = log_.commit_index();
-  if (holds_lease(now)) return answer(read, read.index);
+  if (holds_lease(now) || SLUICE_BUG("raft: reads without a round")) return answer(read, read.index);
   leadership_->unconfirmed.push_back(std::move(read));
 }
 
@@ -65,7 +67,8 @@ void Raft::confirm_reads() {
 /// Thesis 6.4.1. Whoever answered to what was sent at some moment votes for nobody else until an election timeout
 /// later, by its clock; the lease ends before that by any clock within the drift.
 bool Raft::holds_lease(Now now) const {
-  if (!options_.lease_reads || !has_committed_in_term() || leadership_->lease_forfeited) return false;
+  if (!options_.lease_reads || !has_committed_in_term()) return false;
+  if (leadership_->lease_forfeited && !SLUICE_BUG("raft: keeps its lease while it hands over")) return false;
   constexpr auto kNever = std::numeric_limits<Instant::rep>::min();
   const auto since = reached_by_majority<Instant::rep>(log_.configuration(), [&](const ReplicaKey& voter) {
     if (voter == self_) return now.steady.count();

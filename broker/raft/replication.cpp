@@ -3,6 +3,7 @@
 #include "broker/raft/quorum.hpp"
 #include "broker/raft/raft.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -118,17 +119,26 @@ void Raft::broadcast_heartbeat(Now now) {
 /// come from another disk.
 LogIndex Raft::match_of(const ReplicaKey& voter) const {
   if (!voter.is_pinned()) return kNoIndex;
-  if (voter == self_) return log_.durable_index();
+  if (voter == self_) {
+    return SLUICE_BUG("raft: counts its own entries before they are durable") ? log_.last_index()
+                                                                              : log_.durable_index();
+  }
   const auto found = leadership_->progress.find(voter);
   return found == leadership_->progress.end() ? kNoIndex : found->second.match();
 }
 
 void Raft::advance_commit(Now now) {
-  const auto reached =
+  auto reached =
       reached_by_majority<LogIndex>(log_.configuration(), [&](const ReplicaKey& voter) { return match_of(voter); });
+  if (SLUICE_BUG("raft: counts who is no voter")) {
+    std::vector<LogIndex> all{log_.durable_index()};
+    for (const auto& [replica, progress] : leadership_->progress) all.push_back(progress.match());
+    std::sort(all.rbegin(), all.rend());
+    reached = all[std::min(all.size(), majority_of(log_.configuration().voters().size())) - 1];
+  }
   if (!reached || *reached <= log_.commit_index()) return;
   // Raft 3.6.2: entries of earlier terms are committed by one of this term after them, never by counting.
-  if (log_.term(*reached) != term()) return;
+  if (log_.term(*reached) != term() && !SLUICE_BUG("raft: commits entries of older terms by counting")) return;
   log_.commit_to(*reached);
   after_commit(now);
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/raft/raft.hpp"
+#include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
@@ -36,7 +37,8 @@ void Raft::on(const SnapshotRequest& request, const Message& message, Now now) {
   follow(message.from, now);
   const auto& snapshot = request.snapshot;
   // What the log has anyway is not taken from a snapshot (thesis 5.3): nothing behind it is thrown away.
-  if (log_.matches(snapshot.index, snapshot.term)) log_.commit_to(snapshot.index);
+  const bool has_it = log_.matches(snapshot.index, snapshot.term);
+  if (has_it && !SLUICE_BUG("raft: a snapshot cuts off what is behind it")) log_.commit_to(snapshot.index);
   settle_role();
   if (snapshot.index <= log_.commit_index()) {
     receiving_.reset();
