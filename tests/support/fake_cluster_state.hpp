@@ -92,7 +92,8 @@ struct FakeCluster {
   /// The leader asks for another ISR, and knows everything.
   auto ask_for_isr(const std::string& topic, std::vector<std::int32_t> isr, std::int32_t number = 0) {
     const auto& now = partition(topic, number);
-    broker::controller::AlterPartitionRequest request{.broker = now.leader, .broker_epoch = broker(now.leader.value()).epoch};
+    broker::controller::AlterPartitionRequest request{.broker = now.leader,
+                                                      .broker_epoch = broker(now.leader.value()).epoch};
     auto& change = request.changes.emplace_back();
     change.topic_id = state.image().find_topic(topic)->id;
     change.partition = now.partition;

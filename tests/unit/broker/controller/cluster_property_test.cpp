@@ -9,8 +9,8 @@
 #include "tests/support/fake_cluster_state.hpp"
 
 // Brokers come and go, with and without what they had not synced; leaders change ISRs; topics, settings and features
-// change. The replicas' logs are modelled, so that it shows what the decisions are for: whoever is elected has everything
-// that was committed, unless the election says otherwise.
+// change. The replicas' logs are modelled, so that it shows what the decisions are for: whoever is elected has
+// everything that was committed, unless the election says otherwise.
 
 namespace sluice {
 namespace {
@@ -32,12 +32,17 @@ bool begins_with(const Log& log, const Log& prefix) {
   return log.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), log.begin());
 }
 
+/// Records that both begin with: a follower's log counts for its leader as far as it has been compared.
+std::size_t common(const Log& left, const Log& right) {
+  return static_cast<std::size_t>(std::mismatch(left.begin(), left.end(), right.begin(), right.end()).first -
+                                  left.begin());
+}
+
 /// What the replicas of one partition have, and what of it was committed.
 struct Replicas {
   std::map<BrokerId, Log> logs;
   Log committed;
   Log at_epoch_start;  ///< the leader's
-  bool has_unclean_loss = false;
 };
 
 /// A cluster under random commands, and what must hold after each.
@@ -68,6 +73,7 @@ class Model {
 
   void check();
   void check(const TopicImage& topic, const PartitionImage& partition);
+  void check_leavers(const TopicImage& topic, const PartitionImage& now, const PartitionImage& before);
   void note_leader(const TopicImage& topic, const PartitionImage& now, const PartitionImage* before);
   void fail(const TopicImage& topic, const PartitionImage& partition, const std::string& what) {
     if (complaint_.empty()) complaint_ = topic.name + "-" + std::to_string(partition.partition.value()) + ": " + what;
@@ -132,14 +138,12 @@ void Model::change_cluster() {
         alter_features();
       }
       return;
-    default:
-      cluster_.apply(cluster_.state.grow_internal_topics(2));
-      cluster_.apply(cluster_.state.finish_moves(2));
+    default: cluster_.apply(cluster_.state.grow_internal_topics(2)); cluster_.apply(cluster_.state.finish_moves(2));
   }
 }
 
-/// With or without what it had not synced. Only the other lives of a fenced broker are told apart from its own here: its
-/// connections, and with them its leadership, ended before.
+/// With or without what it had not synced. Only the other lives of a fenced broker are told apart from its own here:
+/// its connections, and with them its leadership, ended before.
 void Model::restart() {
   const auto id = any_broker();
   const bool clean = below(2) == 0;
@@ -210,15 +214,14 @@ void Model::use(const TopicImage& topic, const PartitionImage& partition) {
     case 2: {  // a follower fetches, cut back to what the two have in common first
       const auto follower = partition.replicas[below(static_cast<std::uint32_t>(partition.replicas.size()))];
       auto& log = replicas.logs[follower];
-      const auto same = std::mismatch(log.begin(), log.end(), leader.begin(), leader.end()).first - log.begin();
-      const auto end = static_cast<std::size_t>(same) + below(4);
+      const auto end = common(log, leader) + below(4);
       log.assign(leader.begin(), leader.begin() + static_cast<std::ptrdiff_t>(std::min(end, leader.size())));
       return;
     }
     case 3: {  // the high watermark, strictly (KIP-966)
       if (static_cast<int>(partition.isr.size()) < min_in_sync(topic, partition)) return;
       auto end = leader.size();
-      for (const auto id : partition.isr) end = std::min(end, replicas.logs[id].size());
+      for (const auto id : partition.isr) end = std::min(end, common(replicas.logs[id], leader));
       if (end <= replicas.committed.size()) return;
       replicas.committed.assign(leader.begin(), leader.begin() + static_cast<std::ptrdiff_t>(end));
       return;
@@ -250,7 +253,8 @@ void Model::ask_with_stale_epochs() {
   if (topic == nullptr || topic->partitions.front().leader == kNoBroker) return;
   const auto& partition = topic->partitions.front();
   std::vector<std::int32_t> isr{partition.leader.value()};
-  const auto* other = cluster_.state.image().find_broker(partition.replicas[below(static_cast<std::uint32_t>(partition.replicas.size()))]);
+  const auto* other = cluster_.state.image().find_broker(
+      partition.replicas[below(static_cast<std::uint32_t>(partition.replicas.size()))]);
   if (other != nullptr && other->id != partition.leader) isr.push_back(other->id.value());
   auto request = cluster_.ask_for_isr(name, isr);
   auto& change = request.changes.front();
@@ -277,7 +281,9 @@ void Model::check() {
 }
 
 void Model::check(const TopicImage& topic, const PartitionImage& partition) {
-  const auto is_member = [](const std::vector<BrokerId>& all, BrokerId id) { return std::ranges::find(all, id) != all.end(); };
+  const auto is_member = [](const std::vector<BrokerId>& all, BrokerId id) {
+    return std::ranges::find(all, id) != all.end();
+  };
   const auto& image = cluster_.state.image();
   if (std::set(partition.replicas.begin(), partition.replicas.end()).size() != partition.replicas.size()) {
     fail(topic, partition, "a replica twice");
@@ -291,7 +297,8 @@ void Model::check(const TopicImage& topic, const PartitionImage& partition) {
     if (is_member(partition.isr, id)) fail(topic, partition, "the ELR is apart from the ISR");
   }
   const auto wanted = static_cast<std::size_t>(min_in_sync(topic, partition));
-  if (partition.isr.size() >= wanted && !partition.elr.empty()) fail(topic, partition, "an ELR beside an ISR that suffices");
+  if (partition.isr.size() >= wanted && !partition.elr.empty())
+    fail(topic, partition, "an ELR beside an ISR that suffices");
   if (image.feature_level(broker::controller::kEligibleLeaderReplicas) == 0 && !partition.elr.empty()) {
     fail(topic, partition, "an ELR without the feature");
   }
@@ -313,7 +320,23 @@ void Model::check(const TopicImage& topic, const PartitionImage& partition) {
       fail(topic, partition, "two leaders in one epoch");
     }
   }
+  if (before != nullptr) check_leavers(topic, partition, *before);
   note_leader(topic, partition, before);
+}
+
+/// Whoever left an ISR that is too small now is eligible, and the last one never leaves, but for those that lost their
+/// tail and for elections that say so.
+void Model::check_leavers(const TopicImage& topic, const PartitionImage& now, const PartitionImage& before) {
+  if (now.isr == before.isr || now.recovery == LeaderRecovery::recovering) return;
+  const auto& image = cluster_.state.image();
+  const bool keeps = image.feature_level(broker::controller::kEligibleLeaderReplicas) > 0 &&
+                     static_cast<int>(now.isr.size()) < min_in_sync(topic, now);
+  for (const auto id : before.isr) {
+    const auto* broker = image.find_broker(id);
+    if (now.is_in_sync(id) || !now.has_replica(id) || (broker != nullptr && !broker->was_shut_down_cleanly)) continue;
+    if (now.isr.empty()) fail(topic, now, "the last of the ISR left it");
+    if (keeps && std::ranges::find(now.elr, id) == now.elr.end()) fail(topic, now, "who left is not eligible");
+  }
 }
 
 void Model::note_leader(const TopicImage& topic, const PartitionImage& now, const PartitionImage* before) {
