@@ -57,7 +57,7 @@ TEST_CASE("the replicas' world has elections, cuts and acknowledgements", "[repl
   CHECK(sum.cuts > 10);
 }
 
-// An hour's worth, on demand.
+// Half a minute's worth, on demand.
 TEST_CASE("many more runs of the replicas' world", "[.][replica_world_long]") {
   for (std::uint64_t seed = 1000; seed < 2000; ++seed) {
     for (const bool synced : {false, true}) {
