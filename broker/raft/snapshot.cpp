@@ -37,10 +37,9 @@ void Raft::on(const SnapshotRequest& request, const Message& message, Now now) {
   follow(message.from, now);
   const auto& snapshot = request.snapshot;
   // What the log has anyway is not taken from a snapshot (thesis 5.3): nothing behind it is thrown away.
-  const bool has_it = log_.matches(snapshot.index, snapshot.term);
-  if (has_it && !SLUICE_BUG("raft: a snapshot cuts off what is behind it")) log_.commit_to(snapshot.index);
+  if (log_.matches(snapshot.index, snapshot.term)) log_.commit_to(snapshot.index);
   settle_role();
-  if (snapshot.index <= log_.commit_index()) {
+  if (snapshot.index <= log_.commit_index() && !SLUICE_BUG("raft: an old snapshot takes the log back")) {
     receiving_.reset();
     return reply_when_durable(
         message.from,
@@ -72,7 +71,7 @@ void Raft::on_snapshot_damaged() { receiving_.reset(); }
 void Raft::install_if_complete(Now now) {
   if (!receiving_ || receiving_->complete_with.value_or(0) == 0 || persisted_ < *receiving_->complete_with) return;
   const auto snapshot = std::exchange(receiving_, std::nullopt)->snapshot;
-  if (snapshot.index <= log_.commit_index()) return;
+  if (snapshot.index <= log_.commit_index() && !SLUICE_BUG("raft: an old snapshot takes the log back")) return;
   if (leadership_ || candidacy_) become_follower(term(), std::nullopt, now);
   log_.restore(snapshot);
   settle_role();

@@ -63,6 +63,7 @@ void RaftSimulation::start(Server& server) {
   ++server.life;
   server.tick_at = Instant::max();
   server.paused_until = Duration{0};
+  server.heard_at.reset();
   server.applied = kNoIndex;
   server.chain = 0;
   load_snapshot(server);
@@ -177,8 +178,25 @@ void RaftSimulation::finish_write(Server& server) {
   start_write(server);
 }
 
+/// Thesis 4.2.3, 6.4.1: nobody votes against a leader that it heard a moment ago.
+void RaftSimulation::check_loyalty(const Message& message) {
+  auto& from = *find(message.from);
+  if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
+    from.heard_at.reset();
+    if (request->transfer) transfers_.insert({message.from, message.term});
+  }
+  const auto* response = std::get_if<VoteResponse>(&message.body);
+  if (response == nullptr || !response->granted || !from.heard_at || transfers_.contains({message.to, message.term})) {
+    return;
+  }
+  if (local(from).steady < *from.heard_at + options_.election_timeout && response->pre) {
+    throw Violation("nobody votes against a leader that it heard (4.2.3)");
+  }
+}
+
 void RaftSimulation::transmit(const Message& message) {
   invariants_.check_message(message);
+  check_loyalty(message);
   const std::pair path{message.from.node.value(), message.to.node.value()};
   const int copies = happens(faults_.lost_percent) ? 0 : happens(faults_.twice_percent) ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
@@ -193,6 +211,10 @@ void RaftSimulation::deliver(const Message& message) {
   if (server.paused_until > now_) return at(server.paused_until, [this, message] { deliver(message); });
   trace(message.body.index() + 16 * static_cast<std::uint64_t>(message.term.value()));
   server.raft->step(message, local(server));
+  const bool is_leaders = std::holds_alternative<AppendRequest>(message.body) ||
+                          std::holds_alternative<Heartbeat>(message.body) ||
+                          std::holds_alternative<SnapshotRequest>(message.body);
+  if (is_leaders && server.raft->term() == message.term) server.heard_at = local(server).steady;
   pump(server);
 }
 

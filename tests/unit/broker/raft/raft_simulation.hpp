@@ -80,6 +80,7 @@ class RaftSimulation {
   void start_write(Server& server);
   void finish_write(Server& server);
   void transmit(const Message& message);
+  void check_loyalty(const Message& message);
   void deliver(const Message& message);
   void schedule_tick(Server& server);
   void trace(std::uint64_t value);
@@ -91,6 +92,7 @@ class RaftSimulation {
   bool is_read_at(Server& server);
   void propose();
   void read();
+  void read_at(Server& server);
   void operate();
   void misfortune();
   void snapshot(Server& server);
@@ -99,6 +101,7 @@ class RaftSimulation {
   void partition();
   void welcome(Server& leader);
   void ambush(const Server& leader);
+  void hand_over(Server& leader);
   void isolate_with_company(int node);
   void wipe();
   bool may_wipe(const Server& server) const;
@@ -118,6 +121,7 @@ class RaftSimulation {
   std::optional<ReplicaKey> wiped_;
   std::set<std::pair<int, int>> cut_;  // from, to
   std::map<ReadTicket, PendingRead> reads_;
+  std::set<std::pair<ReplicaKey, Term>> transfers_;  // campaigns that a leader asked for
   std::uint64_t next_ticket_ = 1;
   std::uint64_t next_command_ = 1;
   std::uint8_t next_directory_ = 1;

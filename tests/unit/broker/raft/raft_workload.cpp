@@ -161,11 +161,14 @@ void RaftSimulation::propose() {
 
 void RaftSimulation::read() {
   auto* server = roll(2) == 0 ? leader() : random_live();
-  if (server == nullptr) return;
+  if (server != nullptr) read_at(*server);
+}
+
+void RaftSimulation::read_at(Server& server) {
   const ReadTicket ticket{next_ticket_++};
   reads_[ticket] = {invariants_.commit_index()};
-  server->raft->read(ticket, local(*server));
-  pump(*server);
+  server.raft->read(ticket, local(server));
+  pump(server);
 }
 
 /// What operators and housekeeping do.
@@ -177,12 +180,21 @@ void RaftSimulation::operate() {
     case 1: return snapshot(*server);
     case 2: {
       const BrokerId target{static_cast<std::int32_t>(1 + roll(static_cast<std::int64_t>(servers_.size())))};
-      if (server->raft->transfer(target, local(*server)) == Refusal::none) ++counts_["transfer"];
+      if (server->raft->transfer(target, local(*server)) == Refusal::none) hand_over(*server);
       break;
     }
     default: change_membership(*server); break;
   }
   pump(*server);
+}
+
+/// Who leads no more may not know it, and clients ask it still.
+void RaftSimulation::hand_over(Server& leader) {
+  ++counts_["transfer"];
+  ambush(leader);
+  for (int asked = 0; asked < 4; ++asked) {
+    on_server(leader.node(), now_ + within(options_.election_timeout), [this](Server& server) { read_at(server); });
+  }
 }
 
 void RaftSimulation::snapshot(Server& server) {

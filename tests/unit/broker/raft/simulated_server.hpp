@@ -22,6 +22,7 @@ struct RaftSimulation::Server {
   std::deque<Ready> writes;  // not yet durable, in order
   bool is_writing = false;
 
+  std::optional<Instant> heard_at;  // a leader of its term, by its clock; not since it campaigned itself
   LogIndex applied;
   std::uint64_t chain = 0;  // digest of everything applied
 
