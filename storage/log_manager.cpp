@@ -49,6 +49,17 @@ Result<> LogManager::remove(const TopicPartition& partition) {
   return {};
 }
 
+Result<> LogManager::set_aside(const TopicPartition& partition) {
+  std::optional<State::Held> held;
+  {
+    const std::lock_guard lock{state_->mutex};
+    held = state_->release(partition);
+  }
+  if (!held) return {};
+  if (const auto path = held->log->retire(stray_name(partition)); !path) return path.error();
+  return {};
+}
+
 void LogManager::remove_retired(Timestamp now, std::chrono::milliseconds delay) {
   std::vector<State::Retired> due;
   {

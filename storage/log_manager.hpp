@@ -113,6 +113,8 @@ class LogManager {
   void forget_missing_directories();
   /// Renames the partition's directory to `<topic>-<n>.<uuid>-delete` at once; `remove_retired` frees the space.
   Result<> remove(const TopicPartition& partition);
+  /// Renames it to `<topic>-<n>.<uuid>-stray` instead, where it is kept: the partition of that name is another's now.
+  Result<> set_aside(const TopicPartition& partition);
   /// Deletes what was renamed for deletion at least `delay` ago (all of it found at start).
   void remove_retired(Timestamp now, std::chrono::milliseconds delay);
 

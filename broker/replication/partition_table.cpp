@@ -177,9 +177,14 @@ std::shared_ptr<storage::Log> PartitionTable::open_log(const Change& change, con
   const TopicPartition name{change.topic.name, image.partition};
   if (auto log = logs_.find(name)) {
     if (logs_.topic_id(name) == change.topic.id) return log;
-    spdlog::error("partition={} its directory holds another topic's data (topic_id={}): not served", name.to_string(),
-                  logs_.topic_id(name).to_string());
-    return nullptr;
+    // The topic was deleted and another made in its place while this broker was away.
+    spdlog::warn("partition={} its directory holds another topic's data (topic_id={}), which is set aside",
+                 name.to_string(), logs_.topic_id(name).to_string());
+    log.reset();
+    if (const auto aside = logs_.set_aside(name); !aside) {
+      spdlog::error("partition={} that can't be set aside: {}", name.to_string(), aside.error().message());
+      return nullptr;
+    }
   }
   const auto* before = change.before == nullptr ? nullptr : change.before->find_partition(image.partition);
   const bool fresh = started_ && (before == nullptr || !before->has_replica(this_broker_));

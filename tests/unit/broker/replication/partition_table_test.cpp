@@ -141,6 +141,23 @@ TEST_CASE("a restarted leader of several replicas begins with the high watermark
   CHECK_FALSE(it.find()->knows_high_watermark());
 }
 
+TEST_CASE("a topic that was made anew while the broker was away begins empty", "[partition_table]") {
+  Table it;
+  it.apply({.replicas = {kSelf}});
+  auto bytes = test::batch_of(3, 10);
+  REQUIRE(it.find()->append(*record::MutableBatch::parse(bytes), kSomeTime).has_value());
+  it.syncer.stop();
+  REQUIRE(it.logs->close(it.table->high_watermark_lookup(), run_in_order).has_value());
+  it.table.reset();
+  it.start();
+  it.now = nullptr;
+  it.id = Uuid::random();
+  it.apply({.replicas = {kSelf}});
+  REQUIRE(it.find() != nullptr);
+  CHECK(it.find()->log_end_offset() == Offset{0});
+  CHECK(it.find()->is_leader());
+}
+
 TEST_CASE("thousands of partitions change their leader in a moment", "[.][partition_table_speed]") {
   Table it{1 << 20};
   constexpr int kPartitions = 10'000;
