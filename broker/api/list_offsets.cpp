@@ -112,7 +112,8 @@ ListOffsetsResponse answer_to(const ListOffsetsRequest& request, Services& servi
       } else if (!is_known(asked.timestamp, version)) {
         data.error_code = ErrorCode::unsupported_version;
       } else if (!partition) {
-        data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false);
+        data.error_code =
+            unknown_partition_error(*image, topic.name, {}, asked.partition_index, false, services.settings.node_id);
       } else {
         data.error_code = partition->check_leadership(asked.current_leader_epoch);
       }

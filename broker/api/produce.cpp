@@ -69,7 +69,7 @@ class ProduceCall {
     if (request_.acks < kAcksAll || request_.acks > 1) return refuse(answer, ErrorCode::invalid_required_acks);
     if (!partition) {
       return refuse(answer, unknown_partition_error(*context_.services.images.image(), data.name, data.topic_id, id,
-                                                    by_topic_id_));
+                                                    by_topic_id_, context_.services.settings.node_id));
     }
     if (const auto error = partition->check_leadership(kNoLeaderEpoch); error != ErrorCode::none) {
       if (context_.api_version >= 10) {  // KIP-951

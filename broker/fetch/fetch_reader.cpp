@@ -66,8 +66,9 @@ FetchReader::PartitionData FetchReader::read_partition(const FetchTarget& target
     data.aborted_transactions.reset();
   }
   if (partition == nullptr) {
-    return fail(std::move(data), api::unknown_partition_error(*services_.images.image(), target.topic, target.topic_id,
-                                                              target.partition, limits_.by_topic_id));
+    return fail(std::move(data),
+                api::unknown_partition_error(*services_.images.image(), target.topic, target.topic_id, target.partition,
+                                             limits_.by_topic_id, services_.settings.node_id));
   }
   if (const auto error = partition->check_leadership(target.current_leader_epoch); error != ErrorCode::none) {
     if (limits_.names_leader) {
