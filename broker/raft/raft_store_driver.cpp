@@ -51,8 +51,6 @@ Result<std::unique_ptr<RaftStore>> RaftStore::open(storage::FileSystem& fs, cons
 }
 
 Result<std::unique_ptr<RaftStore>> RaftStore::try_open(storage::FileSystem& fs, const Options& options, Timestamp now) {
-  if (auto made = fs.create_directories(options.directory); !made) return made.error();
-  if (auto synced = fs.sync_directory(storage::parent_path(options.directory)); !synced) return synced.error();
   auto snapshots = SnapshotStore::open(fs, storage::join_path(options.directory, kSnapshots));
   if (!snapshots) return snapshots.error();
   std::unique_ptr<RaftStore> store{new RaftStore{fs, options, std::move(*snapshots)}};
@@ -79,10 +77,10 @@ Result<> RaftStore::recover(Timestamp now) {
   if (auto chosen = choose_snapshot(std::move(*found)); !chosen) return chosen;
   if (const auto last = term(last_index()); !last || *last > votes_.state.term)
     return damaged("the votes are older than it");
-  const bool is_voter = votes_.has_been_voter || snapshot_.configuration.has(options_.self);
-  if (*votes && is_voter == votes_.has_been_voter) return {};
-  votes_.has_been_voter = is_voter;
-  return write_votes(fs_, options_.directory, votes_);
+  const bool becomes_voter = !votes_.has_been_voter && snapshot_.configuration.has(options_.self);
+  votes_.has_been_voter = votes_.has_been_voter || becomes_voter;
+  has_vote_file_ = votes->has_value();
+  return becomes_voter && has_vote_file_ ? write_votes(fs_, options_.directory, votes_) : Result<>{};
 }
 
 Result<> RaftStore::choose_snapshot(std::vector<SnapshotStore::Found> found) {
@@ -176,9 +174,11 @@ bool RaftStore::names_self(const Work& work) const {
 /// That it is a voter is written down before what makes it one.
 Result<> RaftStore::write_votes_for(const Work& work) {
   const bool becomes_voter = !votes_.has_been_voter && names_self(work);
-  if (!work.hard_state && !becomes_voter) return {};
+  const bool is_first = !has_vote_file_ && (work.install || !work.entries.empty());
+  if (!work.hard_state && !becomes_voter && !is_first) return {};
   votes_.state = work.hard_state.value_or(votes_.state);
   votes_.has_been_voter = votes_.has_been_voter || becomes_voter;
+  has_vote_file_ = true;
   return write_votes(fs_, options_.directory, votes_);
 }
 

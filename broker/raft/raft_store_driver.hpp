@@ -24,7 +24,7 @@ namespace sluice::broker::raft {
 class RaftStore final : public StableLog {
  public:
   struct Options {
-    std::string directory;  ///< of the log; its parent is there
+    std::string directory;  ///< of the log; the one above is there
     ReplicaKey self;
     Configuration bootstrap;  ///< that of a log without entries
     int snapshots_kept = 3;
@@ -88,7 +88,8 @@ class RaftStore final : public StableLog {
   const Options options_;
   SnapshotStore snapshots_;
   std::unique_ptr<EntryLog> entries_;
-  Votes votes_;  // the writer's
+  Votes votes_;                 // the writer's, as is:
+  bool has_vote_file_ = false;  // a fresh store has none before it holds something
 
   mutable std::mutex mutex_;
   SnapshotMeta snapshot_;

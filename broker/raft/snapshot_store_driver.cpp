@@ -83,16 +83,29 @@ Result<std::string> unpack(std::string_view packed) {
 }  // namespace
 
 Result<SnapshotStore> SnapshotStore::open(storage::FileSystem& fs, std::string directory) {
-  if (auto made = fs.create_directories(directory); !made) return made.error();
-  if (auto synced = fs.sync_directory(storage::parent_path(directory)); !synced) return synced.error();
   SnapshotStore store{fs, std::move(directory)};
-  const auto entries = fs.list(store.directory_);
+  const auto entries = store.list();
   if (!entries) return entries.error();
   for (const auto& entry : *entries) {
     if (entry.name != kIncoming && !entry.name.ends_with(kTemporary)) continue;
     if (auto removed = fs.remove(storage::join_path(store.directory_, entry.name)); !removed) return removed.error();
   }
   return store;
+}
+
+Result<std::vector<storage::DirectoryEntry>> SnapshotStore::list() const {
+  const auto exists = fs_->exists(directory_);
+  if (!exists) return exists.error();
+  if (!*exists) return std::vector<storage::DirectoryEntry>{};
+  return fs_->list(directory_);
+}
+
+Result<> SnapshotStore::make_directory() const {
+  const auto exists = fs_->exists(directory_);
+  if (!exists) return exists.error();
+  if (*exists) return {};
+  if (auto made = fs_->create_directories(directory_); !made) return made;
+  return fs_->sync_directory(storage::parent_path(directory_));
 }
 
 std::string SnapshotStore::path_of(const SnapshotMeta& meta, std::string_view suffix) const {
@@ -107,7 +120,7 @@ Result<> SnapshotStore::rename(const std::string& from, const std::string& to) c
 }
 
 Result<std::vector<SnapshotStore::Found>> SnapshotStore::find_all() {
-  const auto entries = fs_->list(directory_);
+  const auto entries = list();
   if (!entries) return entries.error();
   std::vector<Found> found;
   for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) {  // names ascend with the index
@@ -132,6 +145,7 @@ Result<std::vector<SnapshotStore::Found>> SnapshotStore::find_all() {
 }
 
 Result<SnapshotMeta> SnapshotStore::write(SnapshotMeta meta, std::string_view state) const {
+  if (auto made = make_directory(); !made) return made.error();
   std::vector<std::byte> packed;
   record::make_zstd_encoder()->encode(as_byte_view(state), kLevel, packed);
   meta.bytes = static_cast<std::int64_t>(packed.size());
@@ -182,6 +196,7 @@ std::optional<std::string> SnapshotStore::read(const SnapshotMeta& meta, std::in
 }
 
 Result<> SnapshotStore::take_part(const SnapshotPart& part) {
+  if (auto made = make_directory(); !made) return made;
   const auto file = fs_->open(incoming(), storage::OpenMode::create);
   if (!file) return file.error();
   const auto header = make_header(part.snapshot);
@@ -211,7 +226,7 @@ Result<> SnapshotStore::end_install(const SnapshotMeta& meta) {
 }
 
 Result<> SnapshotStore::remove_old(const SnapshotMeta& newest, int kept) {
-  const auto entries = fs_->list(directory_);
+  const auto entries = list();
   if (!entries) return entries.error();
   const auto last = storage::join_path(directory_, "") +
                     fmt::format("{:020}-{:010}{}", newest.index.value(), newest.term.value(), kSnapshot);
@@ -221,15 +236,6 @@ Result<> SnapshotStore::remove_old(const SnapshotMeta& newest, int kept) {
     if (auto removed = fs_->remove(path); !removed) return removed;
   }
   return {};
-}
-
-Result<> SnapshotStore::remove_all() {
-  const auto entries = fs_->list(directory_);
-  if (!entries) return entries.error();
-  for (const auto& entry : *entries) {
-    if (auto removed = fs_->remove(storage::join_path(directory_, entry.name)); !removed) return removed;
-  }
-  return fs_->sync_directory(directory_);
 }
 
 }  // namespace sluice::broker::raft

@@ -27,7 +27,7 @@ namespace sluice::broker::raft {
 /// Errors: bad_message where a file is not what it says; the file system's.
 class SnapshotStore {
  public:
-  /// Makes the directory if need be, and removes what a crash left half done.
+  /// Removes what a crash left half done. The directory is made with the first snapshot.
   static Result<SnapshotStore> open(storage::FileSystem& fs, std::string directory);
 
   struct Found {
@@ -52,14 +52,15 @@ class SnapshotStore {
   Result<> begin_install(const SnapshotMeta& meta);
   Result<> end_install(const SnapshotMeta& meta);
 
-  /// Removes all but the newest `kept`, and whatever `meta` made useless.
+  /// Removes all up to `newest` but the last `kept`.
   Result<> remove_old(const SnapshotMeta& newest, int kept);
-  Result<> remove_all();
 
  private:
   SnapshotStore(storage::FileSystem& fs, std::string directory) : fs_(&fs), directory_(std::move(directory)) {}
   std::string path_of(const SnapshotMeta& meta, std::string_view suffix) const;
   std::string incoming() const;
+  Result<std::vector<storage::DirectoryEntry>> list() const;
+  Result<> make_directory() const;
   Result<> rename(const std::string& from, const std::string& to) const;
   Result<std::string> payload(const std::string& path, const SnapshotMeta& meta) const;
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -71,7 +72,8 @@ class CommandList final : public StateMachine {
   std::vector<ReadState> reads_;
 };
 
-/// Drivers with threads of their own, on disks in memory, joined by calls.
+/// Drivers with threads of their own, joined by calls, on disks in memory; with SLUICE_DISK in an empty directory
+/// there.
 class DriverCluster {
  public:
   explicit DriverCluster(int voters, int learners = 0) {
@@ -80,9 +82,12 @@ class DriverCluster {
     start_ = Configuration{keys};
     for (int node = 1; node <= voters + learners; ++node) {
       auto& server = servers_[node];
-      server.fs = std::make_unique<storage::MemoryFileSystem>(std::uint64_t{64} << 20);
-      REQUIRE(server.fs->create_directories("/data"));
-      REQUIRE(server.fs->sync_directory("/"));
+      server.memory = std::make_unique<storage::MemoryFileSystem>(std::uint64_t{64} << 20);
+      const char* disk = std::getenv("SLUICE_DISK");
+      server.fs = disk == nullptr ? server.memory.get() : &storage::posix_file_system();
+      server.directory = (disk == nullptr ? "" : std::string{disk}) + "/data-" + std::to_string(node);
+      REQUIRE(server.fs->create_directories(server.directory));
+      REQUIRE(server.fs->sync_directory(storage::parent_path(server.directory)));
     }
   }
   ~DriverCluster() {
@@ -94,7 +99,7 @@ class DriverCluster {
     server.machine = std::make_unique<CommandList>();
     server.transport = std::make_unique<Wire>(*this);
     RaftDriver::Options options{.core = core,
-                                .directory = "/data/__cluster_metadata-0",
+                                .directory = server.directory + "/__cluster_metadata-0",
                                 .self = replica(node),
                                 .bootstrap = start_,
                                 .snapshot_bytes = snapshot_bytes,
@@ -133,7 +138,7 @@ class DriverCluster {
   }
   RaftDriver& driver(int node) { return *find(node); }
   CommandList& machine(int node) { return *servers_.at(node).machine; }
-  storage::MemoryFileSystem& disk(int node) { return *servers_.at(node).fs; }
+  storage::MemoryFileSystem& disk(int node) { return *servers_.at(node).memory; }
   int failures(int node) { return servers_.at(node).failures.load(); }
 
   /// The node that leads, by its own word; 0: nobody.
@@ -171,7 +176,9 @@ class DriverCluster {
     DriverCluster& cluster;
   };
   struct Server {
-    std::unique_ptr<storage::MemoryFileSystem> fs;
+    std::unique_ptr<storage::MemoryFileSystem> memory;
+    storage::FileSystem* fs = nullptr;
+    std::string directory;
     std::unique_ptr<CommandList> machine;
     std::unique_ptr<Wire> transport;
     std::shared_ptr<RaftDriver> driver;  // null while it is down

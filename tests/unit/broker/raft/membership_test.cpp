@@ -25,6 +25,10 @@ TEST_CASE("who joins asks its contacts, and follows the log as a learner (4.2.1)
     cluster.settle();
     CHECK(cluster.applied(2) == std::vector<std::string>{"a"});
   }
+  SECTION("and gets everything again when it lost its log") {
+    join(cluster, 4);
+    CHECK(cluster.applied(4) == std::vector<std::string>{"a"});
+  }
   SECTION("finds the next leader") {
     cluster.isolated = {2};
     cluster.elect(3);

@@ -219,6 +219,7 @@ TEST_CASE("a learner throws a damaged log away and asks for it again", "[raft]")
 TEST_CASE("a store is not another server's", "[raft]") {
   StoreHarness disk;
   disk.open();
+  disk.vote(1, 1);
   disk.options.self = replica(1, 2);
   CHECK(disk.try_open() == storage::Errc::wrong_directory);
 }
