@@ -91,8 +91,18 @@ void MetadataDriver::decide(ControllerRequest request, Answer<ControllerResponse
 void MetadataDriver::on_broker_gone(BrokerId broker) {
   driver_->post([this, broker](raft::Raft&, raft::Now now) {
     now_ = now;
-    core_.on_broker_gone(broker, now);
+    const auto* known = state_.image().find_broker(broker);
+    if (known == nullptr) return;
+    // Kept for when this node leads: the leader may be the one that is gone, and nobody else was told.
+    gone_[broker] = known->epoch;
+    if (core_.is_active()) end_session_of_gone(broker);
   });
+}
+
+/// Unless it has registered again since then.
+void MetadataDriver::end_session_of_gone(BrokerId broker) {
+  const auto* known = state_.image().find_broker(broker);
+  if (known != nullptr && known->epoch == gone_.at(broker)) core_.on_broker_gone(broker, now_);
 }
 
 void MetadataDriver::apply(std::vector<raft::Entry> entries) {
@@ -167,6 +177,8 @@ void MetadataDriver::lead_if_due() {
   if (!core_.is_active()) return;
   is_active_.store(true, std::memory_order_relaxed);
   leader_.store(options_.quorum.self.value(), std::memory_order_release);
+  for (const auto& [broker, epoch] : gone_) end_session_of_gone(broker);
+  gone_.clear();
   listeners_.on_leader_change();
 }
 

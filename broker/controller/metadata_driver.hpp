@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,7 @@ class MetadataDriver final : public raft::StateMachine {
   void decide(ControllerRequest request, Answer<ControllerResponse> answer, raft::Raft& raft, raft::Now now);
   void lead_if_due();
   void publish();
+  void end_session_of_gone(BrokerId broker);
   void note_voters(const raft::Configuration& configuration);
 
   const Options options_;
@@ -76,11 +78,12 @@ class MetadataDriver final : public raft::StateMachine {
   ControllerCore core_;
   QuorumRequests quorum_requests_;
   raft::RaftDriver* driver_ = nullptr;
-  raft::Raft* raft_ = nullptr;          // known from the first task on
-  raft::Now now_{};                     // of the last call that told it
-  std::optional<raft::Term> leads_in_;  // exactly while this node is the leader
-  raft::Term applied_term_;             // of the last entry applied
-  bool is_broken_ = false;              // an entry was not understood: what follows it means nothing
+  raft::Raft* raft_ = nullptr;            // known from the first task on
+  raft::Now now_{};                       // of the last call that told it
+  std::map<BrokerId, BrokerEpoch> gone_;  // whose processes are gone, and in which of their lives
+  std::optional<raft::Term> leads_in_;    // exactly while this node is the leader
+  raft::Term applied_term_;               // of the last entry applied
+  bool is_broken_ = false;                // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
   std::atomic<std::int32_t> leader_{kNoBroker.value()};
   std::atomic<std::shared_ptr<const std::vector<raft::ReplicaKey>>> voters_{

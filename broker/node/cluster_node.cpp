@@ -119,7 +119,9 @@ bool ClusterNode::open() {
 void ClusterNode::start() {
   started_ = true;
   thread_.start();
-  raft_->post([nodes = addresses_.quorum_nodes()](raft::Raft& raft, raft::Now) { raft.set_contacts(nodes); });
+  auto others = addresses_.quorum_nodes();
+  std::erase(others, self());
+  raft_->post([others = std::move(others)](raft::Raft& raft, raft::Now) { raft.set_contacts(others); });
   raft_->start();
 }
 

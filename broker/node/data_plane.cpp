@@ -231,10 +231,12 @@ void DataPlane::close() {
   if (mover_) mover_->stop();
   if (isr_changes_) isr_changes_->stop();
   if (fetchers_) fetchers_->stop();
-  if (!logs_opened_) return;
-  syncer_->stop();
+  if (syncer_) syncer_->stop();
   replica_events_.clear();
   replica_fetches_.clear();
+  isr_changes_.reset();  // its timers belong to a thread of the cluster's part
+  fetchers_.reset();
+  if (!logs_opened_) return;
   const auto threads = static_cast<std::size_t>(settings_.num_recovery_threads_per_data_dir);
   const auto closed =
       logs_->close(partitions_->high_watermark_lookup(), [&](auto jobs) { run_all(std::move(jobs), threads); });
