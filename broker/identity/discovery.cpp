@@ -90,6 +90,17 @@ const Answer* find_decided(const std::vector<Answer>& answers) {
   return found == answers.end() ? nullptr : &*found;
 }
 
+/// Who answered is where it was asked, whether or not the one that is followed knows that.
+Verdict with_addresses(Verdict verdict, const Asker& asker, const std::vector<Answer>& answers) {
+  auto* decided = std::get_if<Decided>(&verdict);
+  if (decided == nullptr) return verdict;
+  for (const auto& answer : answers) {
+    if (!answer.description || answer.description->node_id == asker.node_id) continue;
+    decided->quorum.try_emplace(answer.description->node_id, answer.address);
+  }
+  return verdict;
+}
+
 }  // namespace
 
 Verdict follow(const Asker& asker, const Answer& answer) {
@@ -158,9 +169,9 @@ std::vector<NodeDescription::Voter> candidates(const std::vector<Answer>& answer
 Verdict judge_servers(const Asker& asker, const std::vector<Answer>& answers) {
   if (const auto* formed = find_formed(answers)) {
     if (auto refused = check_one_cluster(answers, *formed)) return *std::move(refused);
-    return follow(asker, *formed);
+    return with_addresses(follow(asker, *formed), asker, answers);
   }
-  if (const auto* decided = find_decided(answers)) return follow(asker, *decided);
+  if (const auto* decided = find_decided(answers)) return with_addresses(follow(asker, *decided), asker, answers);
 
   std::vector<std::string> missing;
   for (const auto& answer : answers) {
