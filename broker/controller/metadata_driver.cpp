@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "broker/controller/unclean_elections.hpp"
 #include "protocol/base/assert.hpp"
 
 namespace sluice::broker::controller {
@@ -44,8 +45,17 @@ MetadataDriver::MetadataDriver(Options options, ImagePublisher& publisher, peer:
       publisher_(publisher),
       listeners_(std::move(listeners)),
       state_(options_.config, options_.make_uuid),
-      core_(options_.core, [this](std::string command) { return propose(std::move(command)); }),
+      core_(core_options(), [this](std::string command) { return propose(std::move(command)); }),
       quorum_requests_(options_.quorum, addresses) {}
+
+ControllerCore::Options MetadataDriver::core_options() const {
+  auto core = options_.core;
+  core.is_in_quorum = [this](BrokerId id) {
+    const auto voters = voters_.load(std::memory_order_acquire);
+    return voters != nullptr && std::ranges::find(*voters, id, &raft::ReplicaKey::node) != voters->end();
+  };
+  return core;
+}
 
 void MetadataDriver::attach(raft::RaftDriver& driver) {
   driver_ = &driver;
@@ -128,6 +138,12 @@ void MetadataDriver::apply(std::vector<raft::Entry> entries) {
 
 void MetadataDriver::publish() {
   auto change = state_.take_change();
+  if (core_.is_active()) {
+    for (const auto& election : unclean_elections(change.delta)) {
+      spdlog::warn("unclean leader, acknowledged records may be lost partition={}-{} leader={} leader_epoch={}",
+                   election.topic, election.partition.value(), election.leader.value(), election.leader_epoch.value());
+    }
+  }
   if (change.after && change.before != change.after) publisher_.offer(std::move(change));
 }
 

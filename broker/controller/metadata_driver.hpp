@@ -64,6 +64,7 @@ class MetadataDriver final : public raft::StateMachine {
   raft::Instant next_deadline() const override;
 
  private:
+  ControllerCore::Options core_options() const;
   std::optional<Offset> propose(std::string command);
   void decide(ControllerRequest request, Answer<ControllerResponse> answer, raft::Raft& raft, raft::Now now);
   void lead_if_due();

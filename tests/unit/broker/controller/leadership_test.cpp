@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "broker/controller/replica_state.hpp"
+#include "broker/controller/unclean_elections.hpp"
 #include "tests/support/fake_cluster_state.hpp"
 
 // Who leads a partition, and who may: fencing, unfencing, controlled shutdown, registration after a crash (KIP-841,
@@ -160,6 +161,7 @@ TEST_CASE("an unclean leader is elected only where that is allowed, and it is to
   REQUIRE(cluster.it().isr == ids({3}));
   cluster.heartbeat(2);
   CHECK(cluster.it().leader == kNoBroker);
+  cluster.state.take_change();
   SECTION("by the topic's setting") {
     cluster.set("t", "unclean.leader.election.enable", "true");
     cluster.apply(cluster.state.repair(10));
@@ -169,6 +171,11 @@ TEST_CASE("an unclean leader is elected only where that is allowed, and it is to
   CHECK(cluster.it().isr == ids({2}));
   CHECK(cluster.it().elr.empty());
   CHECK(cluster.it().recovery == LeaderRecovery::recovering);
+  const auto told = broker::controller::unclean_elections(cluster.state.take_change().delta);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] == broker::controller::UncleanElection{"t", PartitionId{0}, BrokerId{2}, cluster.it().leader_epoch});
+  cluster.change_isr("t", {2});
+  CHECK(broker::controller::unclean_elections(cluster.state.take_change().delta).empty());
 }
 
 TEST_CASE("a controlled shutdown hands over, and the broker may go", "[controller]") {
