@@ -11,9 +11,12 @@ using protocol::ErrorCode;
 
 constexpr auto kAll = std::numeric_limits<std::size_t>::max();
 
-BrokerImage without_directories(BrokerImage broker, const std::vector<Uuid>& offline) {
-  std::erase_if(broker.directories, [&](const Uuid& id) { return std::ranges::find(offline, id) != offline.end(); });
-  return broker;
+/// The registered ones stay in the image as they were: a broker that comes back without one of them has lost what was
+/// on it, which its registration shows.
+bool is_without_disks(const BrokerImage& broker, const std::vector<Uuid>& offline) {
+  return !broker.directories.empty() && std::ranges::all_of(broker.directories, [&](const Uuid& id) {
+    return std::ranges::find(offline, id) != offline.end();
+  });
 }
 
 }  // namespace
@@ -39,7 +42,8 @@ Decision<HeartbeatResponse> ClusterState::handle(const HeartbeatRequest& request
     response.error_code = found == nullptr ? ErrorCode::broker_id_not_registered : ErrorCode::stale_broker_epoch;
     return decision;
   }
-  const auto broker = without_directories(*found, request.offline_directories);
+  const auto& broker = *found;
+  const bool wants_fence = request.wants_fence || is_without_disks(broker, request.offline_directories);
   response.caught_up = request.metadata_offset.value() >= broker.epoch.value();
   response.fenced = broker.fenced;
 
@@ -47,14 +51,13 @@ Decision<HeartbeatResponse> ClusterState::handle(const HeartbeatRequest& request
     // One decision hands over all that others can lead: nothing is left for another one.
     if (!broker.fenced) decision.records = hand_over(broker);
     response.may_shut_down = true;
-  } else if (request.wants_fence) {
+  } else if (wants_fence) {
     if (!broker.fenced) decision.records = fence(broker.id);
     response.fenced = true;
   } else if (broker.fenced && response.caught_up) {
     decision.records = unfence(broker);
     response.fenced = false;
   }
-  if (decision.records.empty() && broker != *found) decision.records.emplace_back(BrokerRecord{broker});
   return decision;
 }
 

@@ -90,6 +90,10 @@ Decision<RegisterBrokerResponse> ClusterState::handle(const RegisterBrokerReques
     if (broker != *known) decision.records.emplace_back(BrokerRecord{std::move(broker)});
     return decision;
   }
+  // A disk that is there no more took with it what was on it: a wiped one is not the one that was in sync.
+  if (known != nullptr && !std::ranges::includes(broker.directories, known->directories)) {
+    broker.was_shut_down_cleanly = false;
+  }
   broker.epoch = kNoBrokerEpoch;
   broker.fenced = true;
   broker.in_controlled_shutdown = false;

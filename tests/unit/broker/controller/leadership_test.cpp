@@ -310,6 +310,27 @@ TEST_CASE("a process takes over its own disks at once, and nobody else's while t
   CHECK(cluster.handle(other, silent).error_code == ErrorCode::unsupported_version);
 }
 
+TEST_CASE("a broker that comes back without a disk lost what was on it, however it was shut down", "[controller]") {
+  OneTopic cluster{2};
+  for (const auto id : {2, 3, 1}) cluster.fence(id);
+  REQUIRE(cluster.it().isr == ids({1}));
+  REQUIRE(cluster.it().elr == ids({3}));
+  broker::controller::RegisterBrokerRequest wiped{.broker = test::broker_image(1)};
+  wiped.broker.directories = {test::directory_of(1, 7)};
+  wiped.broker.incarnation = Uuid{{9}};
+  Circumstances silent;
+  silent.has_session = [](BrokerId) { return false; };
+  CHECK(cluster.handle(wiped, silent).error_code == ErrorCode::none);
+  CHECK(cluster.it().isr.empty());
+  cluster.heartbeat(1);
+  CHECK(cluster.it().leader == kNoBroker);
+
+  auto failing = cluster.heartbeat_of(1);
+  failing.offline_directories = wiped.broker.directories;
+  CHECK(cluster.handle(failing).fenced);
+  CHECK(cluster.broker(1).fenced);
+}
+
 TEST_CASE("a broker is unfenced when its image shows its registration, and only of its life", "[controller]") {
   FakeCluster cluster{1};
   cluster.start(1);
