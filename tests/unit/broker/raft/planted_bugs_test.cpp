@@ -34,7 +34,8 @@ std::optional<Caught> catch_bug(std::string_view name, std::uint64_t seeds) {
 
 }  // namespace
 
-/// SLUICE_BUG names one; SLUICE_RUNS is how many seeds it may take.
+/// SLUICE_BUG names one; SLUICE_RUNS is how many seeds it may take. (That of the store, "raft store: entries are not
+/// synced", is for the crash tests: with SLUICE_BUG set to it, they fail.)
 TEST_CASE("bugs planted in Raft are noticed by its simulation", "[raft][planted]") {
   const char* runs = std::getenv("SLUICE_RUNS");
   const char* only = std::getenv("SLUICE_BUG");
@@ -48,7 +49,7 @@ TEST_CASE("bugs planted in Raft are noticed by its simulation", "[raft][planted]
         "raft: an old append cuts off newer entries", "raft: applies what is not committed",
         "raft: an old snapshot takes the log back", "raft: reads without a round",
         "raft: reads before an entry of its term is committed", "raft: keeps its lease while it hands over",
-        "raft: changes voters before it committed anything", "raft: changes voters while a change is pending"}) {
+        "raft: changes voters before it committed anything"}) {
     if (only != nullptr && *only != '\0' && only != std::string_view{name}) continue;
     INFO(name);
     const auto caught = catch_bug(name, seeds);
