@@ -162,7 +162,7 @@ class DriverCluster {
     return std::find(commands.begin(), commands.end(), command) != commands.end();
   }
 
-  Options core{};
+  Options core{.election_timeout = 400ms, .heartbeat_interval = 40ms};
   std::int64_t snapshot_bytes = 20 << 20;
 
  private:
