@@ -168,7 +168,7 @@ void QuorumRequests::change(ControllerRequest request, const std::string& cluste
     wanted_cluster = remove.cluster_id;
     change.voter = {.node = remove.voter_id, .directory = remove.voter_directory_id};
   }
-  if (wanted_cluster && *wanted_cluster != cluster_id) {
+  if (wanted_cluster && !wanted_cluster->empty() && *wanted_cluster != cluster_id) {
     return answer(refuse(request, ErrorCode::inconsistent_cluster_id, "This is another cluster."));
   }
   if (change.voter.node < BrokerId{0} || !change.voter.is_pinned()) {
