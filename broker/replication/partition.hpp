@@ -53,8 +53,8 @@ struct FetchedData {
 /// `sluice.durability=fsync` a replica counts with its synced end, else with its log end.
 ///
 /// Threading: any thread. `role_mutex_` is shared by appends and fetches, and held alone while the role changes, so
-/// that nothing is appended in a role that is over. `isr_mutex_` guards the Isr, `waiting_mutex_` the waiters; neither
-/// is held during I/O.
+/// that nothing is appended in a role that is over. `isr_mutex_` guards the Isr and is not held during I/O, nor is the
+/// waiters' own; `follower_mutex_` has one at a time change a follower's log.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   using SettingsPtr = std::shared_ptr<const config::TopicSettings>;
@@ -210,7 +210,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::atomic<std::int64_t> high_watermark_;
   std::atomic<std::int64_t> epoch_start_{0};  // while leading: the log end when the epoch began
 
-  std::mutex follower_mutex_;  // of what a follower does to its log; before waiting_'s, after role_mutex_
+  std::mutex follower_mutex_;  // of what a follower does to its log; after role_mutex_
 
   mutable std::mutex isr_mutex_;               // of those below, while leading; after role_mutex_
   std::optional<Isr> isr_;                     // made and gone under role_mutex_ alone

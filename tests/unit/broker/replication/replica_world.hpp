@@ -16,9 +16,6 @@ namespace sluice::test {
 
 using broker::replication::Partition;
 
-/// What survives a crash of a replica's broker.
-enum class Crash { keeps_page_cache, loses_unsynced };
-
 /// Three replicas of one partition, a controller by the book, and everything between them on its way for as long as
 /// chance will have it: the partitions are the real ones, over real logs; each step does one thing, and `check` holds
 /// the whole against what has to be true.

@@ -1,6 +1,7 @@
 #include "tests/unit/broker/replication/replica_world.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <spdlog/spdlog.h>
 
 #include "protocol/base/planted_bug.hpp"
