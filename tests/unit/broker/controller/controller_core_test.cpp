@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cstdlib>
+#include <ctime>
 
 #include "tests/support/fake_cluster_state.hpp"
 
@@ -241,10 +243,10 @@ TEST_CASE("a decision about ten thousand partitions costs milliseconds", "[contr
     it.start(id);
     it.heartbeat(id);
   }
-  const auto timed = [](auto&& what) {
-    const auto start = std::chrono::steady_clock::now();
+  const auto timed = [](auto&& what) {  // of the processor: the machine may be busy with something else
+    const auto start = std::clock();
     what();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+    return std::chrono::milliseconds{(std::clock() - start) * 1000 / CLOCKS_PER_SEC};
   };
   const auto creation = timed([&] {
     for (int i = 0; i < 1000; ++i) it.get(creation_of("t" + std::to_string(i), 10, 3));
@@ -257,11 +259,11 @@ TEST_CASE("a decision about ten thousand partitions costs milliseconds", "[contr
   const auto leading = timed([&] { it.core.lead(it.cluster.state, it.now); });
   INFO("creation " << creation.count() << " ms, fencing " << fencing.count() << " ms, applying " << applying.count()
                    << " ms, publishing " << publishing.count() << " ms, leading " << leading.count() << " ms");
-  // Far above what it takes, for machines that are busy with something else; quadratic costs would be far above these.
-  CHECK(creation < 3s);
-  CHECK(fencing < 500ms);
-  CHECK(applying < 500ms);
-  CHECK(leading < 500ms);
+  // Far above what it takes, for builds that check every access; quadratic costs would be far above these.
+  CHECK(creation < 10s);
+  CHECK(fencing < 3s);
+  CHECK(applying < 3s);
+  CHECK(leading < 3s);
   if (std::getenv("SLUICE_SHOW_TIMES") != nullptr) {
     WARN("creation " << creation.count() << " ms, fencing " << fencing.count() << " ms, applying " << applying.count()
                      << " ms, publishing " << publishing.count() << " ms, leading " << leading.count() << " ms");
