@@ -133,9 +133,10 @@ void check_mere_broker(const BrokerSettings& settings, const SettingsReader& rea
 
 void check_roles(const BrokerSettings& settings, const SettingsReader& reader) {
   const auto& cluster = settings.cluster;
+  if (!cluster.is_broker && !cluster.is_controller) return;  // complained of already
   if (cluster.is_controller) {
     check_controller(settings, reader);
-  } else if (cluster.is_broker) {
+  } else {
     check_mere_broker(settings, reader);
   }
   if (!cluster.is_broker && !settings.listeners.empty()) {

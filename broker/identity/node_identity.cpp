@@ -79,7 +79,7 @@ class Decision {
     return identity;
   }
 
-  /// A node that joined once: its log says the rest. Where somebody answers at once, that spares it the search.
+  /// A node of a cluster, whose log says the rest. One that has no log yet, or knows no address, asks where it can.
   Result<NodeIdentity> come_back();
   Result<NodeIdentity> join();
   Result<NodeIdentity> joined(const PeerAddress& address, const controller::JoinResponse& response, PeerSurvey& survey);
@@ -127,6 +127,7 @@ Result<std::unique_ptr<IdentifyListener>> Decision::answer_others(PeerSurvey& su
 }
 
 Result<NodeIdentity> Decision::come_back() {
+  if (disk_.has_voted && !disk_.quorum.empty()) return begin();
   auto addresses = addresses_of(cluster_.join);
   for (const auto& [node, address] : disk_.quorum) addresses.push_back(address);
   PeerSurvey survey{should_stop_};

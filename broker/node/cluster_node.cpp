@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "broker/identity/quorum_file.hpp"
 #include "broker/wall_clock.hpp"
 
 namespace sluice::broker::node {
@@ -59,6 +60,7 @@ ClusterNode::ClusterNode(Options options)
       addresses_(options_.settings.inter_broker_listener_name) {
   for (const auto& [node, address] : options_.identity.quorum) addresses_.set_quorum_address(node, address);
   addresses_.set_quorum_address(self(), options_.quorum_address);
+  addresses_.on_change([this] { publisher_.post([this] { remember_quorum(); }); });
   transport_ = std::make_unique<peer::RaftTransport>(
       thread_, addresses_, peer::RaftTransport::Options{.self = self(), .own_address = options_.quorum_address},
       peer::RaftTransport::Listeners{
@@ -78,6 +80,16 @@ ClusterNode::ClusterNode(Options options)
 }
 
 ClusterNode::~ClusterNode() { stop(); }
+
+/// For the next start, of a node that knows no other address by its configuration.
+void ClusterNode::remember_quorum() {
+  auto addresses = addresses_.quorum_addresses();
+  addresses.erase(self());
+  const auto& directory = options_.settings.log_dirs.front();
+  if (const auto noted = identity::write_quorum_file(options_.files, directory, addresses); !noted) {
+    spdlog::warn("{}/{} can't be written: {}", directory, identity::kQuorumFile, noted.error().message());
+  }
+}
 
 bool ClusterNode::open() {
   auto raft = raft_options(options_);

@@ -93,6 +93,7 @@ class ClusterNode final : public controller::QuorumInfo {
   void follow_cluster_id(const controller::MetadataImage& image);
   void on_lifecycle_change();
   void on_peer_gone(BrokerId node);
+  void remember_quorum();
 
   const Options options_;
   IoThread thread_;
