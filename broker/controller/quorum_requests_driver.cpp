@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr PartitionId kMetadataPartition{0};
 constexpr raft::Duration kRetryInterval = 100ms;
+constexpr raft::Duration kUnknownMax = 2s;  // for a new voter to show up as an observer
 constexpr raft::Duration kSampleInterval = 500ms;
 constexpr std::size_t kSamplesMax = 600;
 
@@ -63,10 +64,8 @@ const char* reason_of(Refusal refusal, bool adds) {
   }
 }
 
-/// Whether the same request may succeed in a while. A new voter may only be about to show up.
-bool is_worth_waiting(Refusal refusal, bool adds) {
-  return error_of(refusal) == ErrorCode::request_timed_out || (adds && refusal == Refusal::unknown_replica);
-}
+/// Whether the same request may succeed in a while.
+bool is_worth_waiting(Refusal refusal) { return error_of(refusal) == ErrorCode::request_timed_out; }
 
 }  // namespace
 
@@ -177,6 +176,7 @@ void QuorumRequests::change(ControllerRequest request, const std::string& cluste
   change.request = std::move(request);
   change.answer = std::move(answer);
   change.deadline = now.steady + timeout;
+  change.known_by = now.steady + kUnknownMax;
   changes_.push_back(std::move(change));
   if (begin(changes_.back(), raft, now)) std::erase_if(changes_, [](const Change& one) { return !one.answer; });
 }
@@ -191,7 +191,8 @@ bool QuorumRequests::begin(Change& change, raft::Raft& raft, raft::Now now) {
     if (change.acknowledged_early) std::exchange(change.answer, nullptr)(accepted(change.adds));
     return true;
   }
-  if (is_worth_waiting(proposed.refusal, change.adds) && now.steady < change.deadline) return false;
+  const bool is_awaited = change.adds && proposed.refusal == Refusal::unknown_replica && now.steady < change.known_by;
+  if ((is_awaited || is_worth_waiting(proposed.refusal)) && now.steady < change.deadline) return false;
   std::exchange(change.answer,
                 nullptr)(refuse(change.request, error_of(proposed.refusal), reason_of(proposed.refusal, change.adds)));
   return true;

@@ -52,6 +52,7 @@ class QuorumRequests {
     bool adds = false;
     bool acknowledged_early = false;
     raft::Instant deadline{};
+    raft::Instant known_by{};               ///< a new voter that does not even follow the log by then is refused
     std::optional<raft::LogIndex> index{};  ///< of its entry, once there is one
     raft::Refusal refusal = raft::Refusal::none;
   };
