@@ -159,7 +159,7 @@ void Simulation::fail_disk(Node& node) {
   node.disk().inject({.operation = operation,
                       .path_contains = {},
                       .nth = 1 + static_cast<std::uint64_t>(random_.roll(30)),
-                      .repeat = random_.percent(50) ? 1 : 3,
+                      .repeat = random_.percent(50) ? 1U : 3U,
                       .error = random_.one_of<int>({EIO, EIO, ENOSPC}),
                       .stored_bytes = static_cast<std::size_t>(random_.roll(200))});
   start_later(node, faults_.down_max + 5s);

@@ -15,7 +15,7 @@ Offset ReplicaWatch::durable_end(const Partition& partition) const {
 }
 
 void ReplicaWatch::check(Node& node) {
-  if (!node.is_up()) return;
+  if (!node.is_up() || node.has_stopped_dead()) return;
   auto& replicas = node.process().replicas();
   if (!replicas.take_touched()) return;
   replicas.for_each([&](const std::shared_ptr<Partition>& partition) {
@@ -43,7 +43,7 @@ void ReplicaWatch::check(Node& node, Model& model, Partition& partition) {
   }
   if (leads && mark > model.end) commit(node, model, partition, mark, lossy);
   if (!lossy) {
-    require(mark <= model.end, "nobody is ahead of what was committed", node.id(), model.name, mark, model.end);
+    require(mark <= model.end || node.has_stopped_dead(), "nobody is ahead of what was committed", node.id(), model.name, mark, model.end);
     const auto from = seen.life == &partition && mark >= seen.high_watermark ? seen.high_watermark : mark;
     if (mark > from) compare(node.id(), model, partition, std::max(from, Offset{0}), mark, "logs match below the high watermark");
   }
@@ -79,7 +79,9 @@ void ReplicaWatch::commit(Node& node, Model& model, Partition& partition, Offset
   if (!lossy) {
     check_members_have(node, model, partition, to, "all of ISR and ELR have what is below the high watermark");
   }
-  for (const auto& batch : batches(partition, std::max(model.end, partition.log_start_offset()), to)) {
+  const auto news = batches(partition, std::max(model.end, partition.log_start_offset()), to);
+  if (!news) return;
+  for (const auto& batch : *news) {
     model.committed.push_back(batch);
     ++batches_;
   }
@@ -135,14 +137,17 @@ void ReplicaWatch::note_wiped(HostId node) {
   }
 }
 
-std::vector<ReplicaWatch::Batch> ReplicaWatch::batches(const Partition& partition, Offset from, Offset to) {
+/// nullopt: the disk fails.
+std::optional<std::vector<ReplicaWatch::Batch>> ReplicaWatch::batches(const Partition& partition, Offset from,
+                                                                      Offset to) {
   std::vector<Batch> found;
   auto& log = const_cast<Partition&>(partition).log();
   while (from < to) {
     const auto slice = log.read(from, 1U << 20, to, true);
-    if (!slice || slice->empty()) break;
+    if (!slice) return std::nullopt;
+    if (slice->empty()) break;
     std::vector<std::byte> bytes(slice->size);
-    if (!slice->read(bytes)) break;
+    if (!slice->read(bytes)) return std::nullopt;
     for (record::BatchWalker walker{bytes}; const auto batch = walker.next();) {
       if (batch->next_offset() <= from) continue;
       found.push_back({batch->base_offset(), batch->next_offset(), batch->partition_leader_epoch(), batch->crc()});
@@ -155,8 +160,10 @@ std::vector<ReplicaWatch::Batch> ReplicaWatch::batches(const Partition& partitio
 void ReplicaWatch::compare(HostId node, const Model& model, const Partition& partition, Offset from, Offset to,
                            const char* promise) const {
   if (!const_cast<Partition&>(partition).log().damage().empty()) return;
+  const auto read = batches(partition, from, to);
+  if (!read) return;
   auto known = std::ranges::upper_bound(model.committed, from, {}, &Batch::next);
-  for (const auto& batch : batches(partition, from, to)) {
+  for (const auto& batch : *read) {
     if (batch.next > to) break;
     require(known != model.committed.end() && *known == batch, promise, node, model.name, "at", batch.base, "epoch",
             batch.epoch, "crc", batch.crc, "committed",

@@ -74,7 +74,7 @@ class ReplicaWatch {
   void commit(Node& node, Model& model, Partition& partition, Offset to, bool lossy);
   void check_members_have(Node& node, const Model& model, const Partition& partition, Offset end,
                           const char* promise) const;
-  static std::vector<Batch> batches(const Partition& partition, Offset from, Offset to);
+  static std::optional<std::vector<Batch>> batches(const Partition& partition, Offset from, Offset to);
   void compare(HostId node, const Model& model, const Partition& partition, Offset from, Offset to,
                const char* promise) const;
 

@@ -36,7 +36,9 @@ ControllerRequest over_the_wire(const ControllerRequest& request) {
 
 BrokerId ControllerClient::leader() const {
   const auto& leader = node_.process().quorum().raft().leader();
-  return leader ? leader->node : kNoBroker;
+  if (!leader) return kNoBroker;
+  const bool can_decide = leader->node != node_.broker_id() || node_.process().metadata().core().is_active();
+  return can_decide ? leader->node : kNoBroker;
 }
 
 void ControllerClient::submit(ControllerRequest request, Duration timeout, Answer answer) {

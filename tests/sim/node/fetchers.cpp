@@ -100,6 +100,7 @@ void Fetchers::on_answer(BrokerId leader, std::uint64_t connection, FetchAnswer*
     ++fetcher.connection;
     return back_off(leader, fetcher);
   }
+  node_.process().replicas().touch();
   const auto good = fetcher.fetch.on_response(*answer->response, node_.clock().point(), node_.clock().wall());
   if (!good) return back_off(leader, fetcher);
   go_on(leader);

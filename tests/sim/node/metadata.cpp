@@ -35,7 +35,7 @@ void Metadata::on_broker_gone(BrokerId broker) { core_.on_broker_gone(broker, no
 
 void Metadata::apply(std::vector<raft::Entry> entries) {
   for (const auto& entry : entries) {
-    if (entry.type == raft::EntryType::leader_change) last_leader_change_ = entry.term;
+    applied_term_ = entry.term;
     if (entry.type != raft::EntryType::command) continue;
     const auto records = decode(as_byte_view(entry.data));
     require(records.has_value(), "committed commands are understood", node_.id(), entry.index);
@@ -74,7 +74,7 @@ void Metadata::on_role_change(const raft::RoleChange& change, raft::Now) {
 }
 
 void Metadata::lead_if_due() {
-  if (!leads_in_ || core_.is_active() || raft_ == nullptr || last_leader_change_ != *leads_in_) return;
+  if (!leads_in_ || core_.is_active() || raft_ == nullptr || applied_term_ != *leads_in_) return;
   world_.trace.note("controller", node_.id(), leads_in_->value());
   core_.lead(state_, node_.clock().now());
   node_.later([](Process& process) { process.on_leader_change(); });

@@ -57,7 +57,7 @@ class Metadata final : public broker::raft::StateMachine {
   broker::controller::ControllerCore core_;
   broker::raft::Raft* raft_ = nullptr;
   std::optional<broker::raft::Term> leads_in_;
-  broker::raft::Term last_leader_change_;
+  broker::raft::Term applied_term_;
   Image image_ = std::make_shared<const broker::controller::MetadataImage>();
   std::multimap<Offset, std::function<void()>> awaited_;
   bool publishes_ = false;

@@ -32,7 +32,7 @@ bool Quorum::start(std::vector<BrokerId> contacts) {
 }
 
 void Quorum::deliver(const Message& message) {
-  world_.trace.note("raft message", node_.id(), static_cast<std::int64_t>(message.body.index()),
+  world_.trace.count("raft message", node_.id(), static_cast<std::int64_t>(message.body.index()),
                     message.from.node.value(), message.term.value());
   raft_->step(message, node_.clock().now());
 }

@@ -15,6 +15,7 @@ Settings draw_settings(Random& random) {
   settings.raft.append_bytes_max = static_cast<std::size_t>(random.one_of<std::int64_t>({100, 2000, 256 << 10}));
   settings.raft.snapshot_chunk_bytes = static_cast<std::size_t>(random.one_of<std::int64_t>({100, 1000, 256 << 10}));
   settings.controller.session_timeout = random.one_of<milliseconds>({3s, 6s, 9s});
+  settings.controller.new_cluster_id = "simulated";
   settings.controller.leader_check_interval = random.one_of<milliseconds>({5s, 20s, 300s});
   settings.controller.imbalance_percent = static_cast<int>(random.one_of<std::int64_t>({0, 10}));
   settings.lifecycle.heartbeat_interval = settings.controller.session_timeout / random.one_of<std::int64_t>({3, 5});

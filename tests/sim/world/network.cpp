@@ -25,6 +25,7 @@ void Network::host_down(HostId host, bool silently) {
   at.is_machine_up = !silently;
   std::vector<ConnectionPtr> lost;
   for (const auto& [key, connection] : connections_) {
+    if (!connection) continue;
     if (connection->from == host || connection->to == host) lost.push_back(connection);
   }
   for (const auto& connection : lost) {
@@ -189,6 +190,7 @@ void Network::heal_cuts() {
 void Network::reset_connections(HostId host, std::int64_t percent) {
   std::vector<ConnectionPtr> reset;
   for (const auto& [key, connection] : connections_) {
+    if (!connection) continue;
     if ((connection->from == host || connection->to == host) && !connection->is_closed && random_.percent(percent)) {
       reset.push_back(connection);
     }

@@ -17,9 +17,21 @@ std::uint64_t mix(std::uint64_t digest, std::uint64_t value) {
 Trace::Trace(const Scheduler& clock) : clock_(clock), aloud_(number_from_environment("SLUICE_SIM_LOG", 0) != 0) {}
 
 void Trace::note(const char* what, std::int64_t node, std::int64_t a, std::int64_t b, std::int64_t c) {
-  digest_ = mix(digest_, static_cast<std::uint64_t>(clock_.now().count()));
-  for (const auto value : {node, a, b, c}) digest_ = mix(digest_, static_cast<std::uint64_t>(value));
-  keep({.at = clock_.now(), .what = what, .node = node, .values = {a, b, c}});
+  const Note note{.at = clock_.now(), .what = what, .node = node, .values = {a, b, c}};
+  digest(note);
+  keep(note);
+}
+
+void Trace::count(const char* what, std::int64_t node, std::int64_t a, std::int64_t b, std::int64_t c) {
+  const Note note{.at = clock_.now(), .what = what, .node = node, .values = {a, b, c}};
+  digest(note);
+  if (aloud_) print(std::cerr, note);
+}
+
+void Trace::digest(const Note& note) {
+  digest_ = mix(digest_, static_cast<std::uint64_t>(note.at.count()));
+  digest_ = mix(digest_, static_cast<std::uint64_t>(note.node));
+  for (const auto value : note.values) digest_ = mix(digest_, static_cast<std::uint64_t>(value));
 }
 
 void Trace::tell(std::int64_t node, const std::string& words) {

@@ -33,6 +33,8 @@ class Trace {
 
   /// `what` is a literal. `node` 0: nobody's.
   void note(const char* what, std::int64_t node, std::int64_t a = 0, std::int64_t b = 0, std::int64_t c = 0);
+  /// As note, of what is too common to be shown to anybody but those who asked for a log.
+  void count(const char* what, std::int64_t node, std::int64_t a = 0, std::int64_t b = 0, std::int64_t c = 0);
   /// With words of its own, which do not count in the digest.
   void tell(std::int64_t node, const std::string& words);
   bool is_told() const noexcept { return aloud_; }
@@ -47,9 +49,10 @@ class Trace {
     std::array<std::int64_t, 3> values{};
     std::string words{};
   };
-  static constexpr std::size_t kKept = 60;
+  static constexpr std::size_t kKept = 80;
 
   static void print(std::ostream& out, const Note& note);
+  void digest(const Note& note);
   void keep(Note note);
 
   const Scheduler& clock_;
