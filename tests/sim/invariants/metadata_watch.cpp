@@ -1,6 +1,7 @@
 #include "tests/sim/invariants/metadata_watch.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace sluice::sim {
 
@@ -18,12 +19,47 @@ bool has_duplicates(std::vector<BrokerId> ids) {
   return std::ranges::adjacent_find(ids) != ids.end();
 }
 
+/// In a few words, what two images do not agree on.
+std::string difference(const MetadataImage& left, const MetadataImage& right) {
+  std::ostringstream out;
+  if (left.version() != right.version()) out << "versions " << left.version() << ' ' << right.version() << "; ";
+  if (left.cluster_id() != right.cluster_id()) out << "cluster ids; ";
+  if (left.next_producer_id() != right.next_producer_id()) out << "producer ids; ";
+  if (left.next_node_id() != right.next_node_id()) out << "node ids; ";
+  if (left.features() != right.features()) out << "features; ";
+  if (left.topic_count() != right.topic_count()) out << "topics; ";
+  for (const auto& broker : left.brokers()) {
+    const auto* other = right.find_broker(broker.id);
+    if (other == nullptr || !(*other == broker)) out << "broker " << broker.id << "; ";
+  }
+  left.for_each_topic([&](const TopicImage& topic) {
+    const auto* other = right.find_topic(topic.id);
+    if (other != nullptr && *other == topic) return;
+    out << "topic " << topic.name;
+    if (other == nullptr) return;
+    if (other->configs != topic.configs) out << " configs";
+    if (other->internal != topic.internal) out << " internal";
+    for (std::size_t i = 0; i < std::min(topic.partitions.size(), other->partitions.size()); ++i) {
+      const auto& one = topic.partitions[i];
+      const auto& two = other->partitions[i];
+      if (one == two) continue;
+      out << " partition " << i << " leaders " << one.leader << ' ' << two.leader << " epochs " << one.leader_epoch << ' '
+          << two.leader_epoch << " partition epochs " << one.partition_epoch << ' ' << two.partition_epoch << " isr "
+          << one.isr.size() << ' ' << two.isr.size() << " elr " << one.elr.size() << ' ' << two.elr.size() << " last known "
+          << one.last_known_elr.size() << ' ' << two.last_known_elr.size();
+    }
+    out << "; ";
+  });
+  return out.str();
+}
+
 }  // namespace
 
 void MetadataWatch::compare(HostId node, LogIndex index, const Image& image) {
   const auto known = images_.find(index);
   if (known != images_.end()) {
-    require(known->second == image, "images of one version are equal", node, index);
+    if (known->second == image) return;
+    require(false, "images of one version are equal", node, index, difference(known->second, image));
     return;
   }
   images_.emplace(index, image);
@@ -81,7 +117,7 @@ void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImag
   const auto* topic_before = latest_.find_topic(topic.id);
   const auto* before = topic_before == nullptr ? nullptr : topic_before->find_partition(now.partition);
   if (before == nullptr) return;
-  tell(now.partition_epoch > before->partition_epoch, "partition epochs grow with every change");
+  tell(now == *before || now.partition_epoch > before->partition_epoch, "partition epochs grow with every change");
   tell(now.leader_epoch >= before->leader_epoch, "leader epochs never go back");
   tell(now.leader == before->leader || now.leader_epoch > before->leader_epoch, "another leader has another epoch");
   if (now.leader == kNoBroker || now.leader == before->leader) return;

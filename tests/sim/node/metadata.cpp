@@ -40,9 +40,9 @@ void Metadata::apply(std::vector<raft::Entry> entries) {
     const auto records = decode(as_byte_view(entry.data));
     require(records.has_value(), "committed commands are understood", node_.id(), entry.index);
     state_.replay(*records, Offset{entry.index.value()});
+    offer(state_.take_change());  // whose image is not changed any more
     world_.watchers->metadata.check_applied(node_.id(), entry.index, *records, state_);
   }
-  publish_soon();
   if (core_.is_active()) core_.on_committed(Offset{entries.back().index.value()}, node_.clock().now());
   lead_if_due();
 }
@@ -51,8 +51,8 @@ bool Metadata::restore(const raft::SnapshotMeta& meta, std::string bytes) {
   const auto records = decode(as_byte_view(bytes));
   if (!records) return false;
   state_.reset(*records, Offset{meta.index.value()});
+  offer(state_.take_change());
   world_.watchers->metadata.check_restored(node_.id(), meta.index, state_);
-  publish_soon();
   return true;
 }
 
@@ -100,16 +100,38 @@ void Metadata::settle() {
   });
 }
 
-/// The metadata thread takes a while; what is applied meanwhile becomes one change.
-void Metadata::publish_soon() {
-  if (std::exchange(publishes_, true)) return;
-  node_.after(world_.random.within(world_.settings.publish_max), [this](Process&) { publish(); });
+/// The metadata thread takes a while; what is applied meanwhile becomes one change. As ImagePublisher has it.
+void Metadata::offer(ImageChange change) {
+  if (!change.after || change.before == change.after) return;
+  if (!waiting_) {
+    waiting_ = std::move(change);
+    node_.after(world_.random.within(world_.settings.publish_max), [this](Process&) { publish(); });
+    return;
+  }
+  auto& into = waiting_->delta;
+  waiting_->after = std::move(change.after);
+  into.brokers_changed |= change.delta.brokers_changed;
+  into.features_changed |= change.delta.features_changed;
+  for (const auto id : change.delta.broker_configs) {
+    if (std::ranges::find(into.broker_configs, id) == into.broker_configs.end()) into.broker_configs.push_back(id);
+  }
+  for (auto& topic : change.delta.topics) {
+    const auto& id = (topic.after ? topic.after : topic.before)->id;
+    const auto known = std::ranges::find_if(into.topics, [&](const TopicChange& one) {
+      return (one.after ? one.after : one.before)->id == id;
+    });
+    if (known == into.topics.end()) {
+      into.topics.push_back(std::move(topic));
+    } else {
+      known->after = std::move(topic.after);
+      if (!known->before && !known->after) into.topics.erase(known);
+    }
+  }
 }
 
 void Metadata::publish() {
-  publishes_ = false;
-  const auto change = state_.take_change();
-  if (!change.after || change.before == change.after) return;
+  const auto change = std::move(*waiting_);
+  waiting_.reset();
   node_.process().on_image(change.delta, change.after);
   image_ = change.after;
   world_.trace.note("image", node_.id(), image_->version().value());

@@ -48,7 +48,7 @@ class Metadata final : public broker::raft::StateMachine {
  private:
   std::optional<Offset> propose(std::string command);
   void lead_if_due();
-  void publish_soon();
+  void offer(broker::controller::ImageChange change);
   void publish();
 
   World& world_;
@@ -60,7 +60,7 @@ class Metadata final : public broker::raft::StateMachine {
   broker::raft::Term applied_term_;
   Image image_ = std::make_shared<const broker::controller::MetadataImage>();
   std::multimap<Offset, std::function<void()>> awaited_;
-  bool publishes_ = false;
+  std::optional<broker::controller::ImageChange> waiting_;  // not yet published
   std::chrono::nanoseconds tick_at_ = std::chrono::nanoseconds::max();
 };
 

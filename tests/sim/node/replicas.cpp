@@ -1,6 +1,7 @@
 #include "tests/sim/node/replicas.hpp"
 
 #include "broker/controller/image_publisher_driver.hpp"
+#include "storage/checkpoint/meta_properties.hpp"
 #include "tests/sim/node/node.hpp"
 #include "tests/sim/node/world.hpp"
 
@@ -26,6 +27,15 @@ Replicas::Replicas(World& world, Node& node) : world_(world), node_(node) {
 Replicas::~Replicas() = default;
 
 Result<> Replicas::open(const std::string& directory) {
+  // Formatted with an id of the seed's: left to itself a directory takes one by chance.
+  const auto meta = storage::join_path(directory, storage::kMetaPropertiesFile);
+  if (const auto there = node_.disk().exists(meta); there && !*there) {
+    if (const auto made = node_.disk().create_directories(directory); !made) return made;
+    if (const auto synced = node_.disk().sync_directory("/"); !synced) return synced;
+    const auto written = storage::write_meta_properties(
+        node_.disk(), meta, {.cluster_id = {}, .node_id = node_.broker_id(), .directory_id = node_.key().directory});
+    if (!written) return written;
+  }
   auto opened = storage::LogManager::open(
       node_.disk(), {directory}, {.cluster_id = {}, .node_id = node_.broker_id(), .may_be_unknown = true});
   if (!opened) return opened.error();
