@@ -43,7 +43,8 @@ void Isr::apply(const PartitionImage& image) {
 }
 
 void Isr::Follower::forget_position() noexcept {
-  log_end = synced_end = leader_end_at_fetch = awaited_sync = kNoOffset;
+  // What it had synced stays synced in its life; it is told once, and not again by one that is idle.
+  log_end = leader_end_at_fetch = awaited_sync = kNoOffset;
   caught_up_at = synced_caught_up_at = kNever;
 }
 
@@ -70,7 +71,7 @@ bool Isr::on_fetch(Member member, Offset position, Offset leader_end, Instant no
     }
     follower.epoch = member.epoch;
   }
-  if (position < follower.log_end) {
+  if (position < follower.log_end || follower.log_end == kNoOffset) {
     follower.synced_end = std::min(follower.synced_end, position);
     follower.awaited_sync = kNoOffset;
   }
