@@ -73,9 +73,10 @@ void ControllerClient::attempt(const PendingPtr& pending) {
   const auto left = std::max<Duration>(pending->deadline - node_.clock().steady(), 1ms);
   world_.network.call<ControllerResponse>(
       node_.id(), target.id(), Line::controller, left,
-      [this, &target, request = pending->request](Network::Reply<ControllerResponse> reply) {
+      // It may arrive when this process is no more.
+      [&world = world_, &target, request = pending->request](Network::Reply<ControllerResponse> reply) {
         target.run([&](Process& process) {
-          process.metadata().submit(world_.settings.encodes ? over_the_wire(request) : request, reply);
+          process.metadata().submit(world.settings.encodes ? over_the_wire(request) : request, reply);
         });
       },
       [this, pending, number](CallError, ControllerResponse* response) {
