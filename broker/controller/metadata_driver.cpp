@@ -73,6 +73,7 @@ std::optional<Offset> MetadataDriver::propose(std::string command) {
   commands.push_back(std::move(command));
   const auto proposed = raft_->propose(std::move(commands), now_);
   if (proposed.refusal != raft::Refusal::none) return std::nullopt;
+  proposed_ = proposed.last_index;
   // The driver looks at the core after each of its own steps; this one may come from within another.
   driver_->post([](raft::Raft&, raft::Now) {});
   return Offset{proposed.last_index.value()};
@@ -119,6 +120,7 @@ void MetadataDriver::apply(std::vector<raft::Entry> entries) {
   if (entries.empty() || is_broken_) return;
   for (const auto& entry : entries) {
     applied_term_ = entry.term;
+    applied_ = entry.index;
     if (entry.type == raft::EntryType::configuration) note_voters(entry.configuration);
     if (entry.type != raft::EntryType::command) continue;
     const auto records = decode(as_byte_view(entry.data));
@@ -179,6 +181,7 @@ void MetadataDriver::on_role_change(const raft::RoleChange& change, raft::Now no
   if (leads && !leads_in_) {
     spdlog::info("quorum term={} this node leads", change.term.value());
     leads_in_ = change.term;
+    proposed_ = raft::kNoIndex;  // of an earlier term: lost, or before the first entry of this one
     lead_if_due();
   }
   if (leads) return;
@@ -187,8 +190,11 @@ void MetadataDriver::on_role_change(const raft::RoleChange& change, raft::Now no
 }
 
 /// Everything of earlier terms is applied once the first entry of the own one is (thesis 6.4).
+/// A core that gave up in the middle of a term (a proposal was refused) goes on when all is applied that it had
+/// decided: what it decides next rests on that.
 void MetadataDriver::lead_if_due() {
   if (!leads_in_ || core_.is_active() || raft_ == nullptr || applied_term_ != *leads_in_ || is_broken_) return;
+  if (applied_ < proposed_) return;
   core_.lead(state_, now_);
   if (!core_.is_active()) return;
   is_active_.store(true, std::memory_order_relaxed);

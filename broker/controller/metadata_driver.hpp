@@ -84,6 +84,8 @@ class MetadataDriver final : public raft::StateMachine {
   std::map<BrokerId, BrokerEpoch> gone_;  // whose processes are gone, and in which of their lives
   std::optional<raft::Term> leads_in_;    // exactly while this node is the leader
   raft::Term applied_term_;               // of the last entry applied
+  raft::LogIndex applied_ = raft::kNoIndex;
+  raft::LogIndex proposed_ = raft::kNoIndex;  // the last command of this term that this node put into the log
   bool is_broken_ = false;                // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
   std::atomic<std::int32_t> leader_{kNoBroker.value()};
