@@ -21,8 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kChangesMax = 5000;  // of one request
 
-/// Whether the controller may have made the changes though it did not say so.
-bool is_outcome_unknown(ErrorCode error) {
+bool is_no_answer(ErrorCode error) {
   return error == ErrorCode::request_timed_out || error == ErrorCode::network_exception ||
          error == ErrorCode::unknown_server_error;
 }
@@ -127,8 +126,8 @@ void IsrChangeDriver::Parts::take_items(const AlterPartitionResponse& response) 
                    partition->leader_epoch().value(), protocol::name(item.error_code));
     }
     // An item can't say that there is no controller otherwise.
-    if (item.error_code == ErrorCode::not_controller || is_outcome_unknown(item.error_code)) {
-      partition->on_isr_failed(is_outcome_unknown(item.error_code));
+    if (item.error_code == ErrorCode::not_controller || is_no_answer(item.error_code)) {
+      partition->on_isr_failed(true);
       refused_for_now = true;
       want(partition);
       continue;
@@ -143,10 +142,12 @@ void IsrChangeDriver::Parts::take_items(const AlterPartitionResponse& response) 
   if (refused_for_now || unanswered) retry_later();
 }
 
+/// Whatever is said in the end: an attempt before it may have reached a controller that lost its office while it wrote
+/// the change down, and the next one may find it in its log. The outcome is unknown.
 void IsrChangeDriver::Parts::fail(ErrorCode error) {
   spdlog::info("partitions={} changes of ISRs were not made: {}", asked.size(), protocol::name(error));
   for (const auto& [key, partition] : std::exchange(asked, {})) {
-    partition->on_isr_failed(is_outcome_unknown(error));
+    partition->on_isr_failed(true);
     want(partition);
   }
   retry_later();
