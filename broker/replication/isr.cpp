@@ -92,7 +92,9 @@ bool Isr::on_synced(BrokerId id, Offset synced_end) {
   const auto found = followers_.find(id);
   if (found == followers_.end()) return false;
   auto& follower = found->second;
-  if (follower.log_end == kNoOffset || synced_end <= follower.synced_end) return false;
+  // Of one that a shrink took out the position is not known any more, but what it follows is this log.
+  const bool has_come = follower.log_end != kNoOffset || follower.synced_end != kNoOffset;
+  if (!has_come || synced_end <= follower.synced_end) return false;
   follower.synced_end = synced_end;
   if (follower.awaited_sync != kNoOffset && synced_end >= follower.awaited_sync) {
     follower.synced_caught_up_at = std::max(follower.synced_caught_up_at, follower.awaited_since);
