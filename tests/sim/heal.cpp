@@ -144,7 +144,8 @@ void Simulation::heal_and_check() {
     }
     if (has_converged()) break;
   }
-  await("everything converges after healing", [this] { return has_converged(); }, 10s);
+  await(
+      "everything converges after healing", [this] { return has_converged(); }, 10s);
   read_everything();
   check_end();
 }

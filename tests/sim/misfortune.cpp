@@ -90,9 +90,8 @@ void Simulation::befall() {
   if (is(faults_.transfers, "transfer")) {
     auto* leader = quorum_leader();
     if (leader == nullptr) return;
-    leader->run([&](Process& process) {
-      (void)process.quorum().raft().transfer(node->broker_id(), leader->clock().now());
-    });
+    leader->run(
+        [&](Process& process) { (void)process.quorum().raft().transfer(node->broker_id(), leader->clock().now()); });
     return;
   }
   if (is(faults_.snapshots, "snapshot by hand")) {

@@ -11,8 +11,8 @@
 namespace sluice::sim {
 namespace {
 
-/// What runs of whole clusters must notice. Bugs of what they don't use are those of other tests: linearizable reads and
-/// leases are the Raft core's own simulation's.
+/// What runs of whole clusters must notice. Bugs of what they don't use are those of other tests: linearizable reads
+/// and leases are the Raft core's own simulation's.
 constexpr const char* kBugs[] = {
 #include "tests/sim/planted_bugs.inc"
 };
@@ -44,7 +44,8 @@ TEST_CASE("every planted bug is caught", "[sim][planted]") {
   const auto seeds = static_cast<std::uint64_t>(number_from_environment("SLUICE_BUG_SEEDS", 60));
   const std::chrono::seconds faulty{number_from_environment("SLUICE_SIM_SECONDS", 300)};
   const char* only = std::getenv("SLUICE_BUG_ONLY");
-  std::cout << std::left << std::setw(66) << "bug" << std::setw(6) << "seed" << std::setw(9) << "after s" << "caught by\n";
+  std::cout << std::left << std::setw(66) << "bug" << std::setw(6) << "seed" << std::setw(9) << "after s"
+            << "caught by\n";
   for (const auto* name : kBugs) {
     if (only != nullptr && std::string_view{name}.find(only) == std::string_view::npos) continue;
     const auto caught = hunt(name, seeds, faulty);

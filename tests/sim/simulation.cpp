@@ -144,10 +144,9 @@ std::size_t Simulation::acknowledged() const {
 std::string Simulation::describe_failure() const {
   std::ostringstream out;
   const auto& settings = world_->settings;
-  out << "SLUICE_SEED=" << seed_ << " at " << static_cast<double>(world_->scheduler.now().count()) / 1e9
-      << " s; nodes " << settings.nodes << " voters " << settings.voters << " replication " << settings.replication
-      << " min.insync " << settings.min_in_sync
-      << (settings.durability == broker::config::Durability::fsync ? " fsync" : " os") << "\n"
+  out << "SLUICE_SEED=" << seed_ << " at " << static_cast<double>(world_->scheduler.now().count()) / 1e9 << " s; nodes "
+      << settings.nodes << " voters " << settings.voters << " replication " << settings.replication << " min.insync "
+      << settings.min_in_sync << (settings.durability == broker::config::Durability::fsync ? " fsync" : " os") << "\n"
       << world_->trace.last_events();
   return out.str();
 }

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <iostream>
 #include <spdlog/spdlog.h>
@@ -19,7 +20,7 @@ void hush() {
 TEST_CASE("clusters keep their promises under every fault, and recover", "[sim]") {
   hush();
   const auto first = number_from_environment("SLUICE_SEED", 1);
-  const auto runs = number_from_environment("SLUICE_RUNS", first == 1 ? 100 : 1);
+  const auto runs = number_from_environment("SLUICE_RUNS", std::getenv("SLUICE_SEED") == nullptr ? 500 : 1);
   const auto faulty = std::chrono::seconds{number_from_environment("SLUICE_SIM_SECONDS", 600)};
   std::map<std::string, std::uint64_t> counts;
   Duration simulated{0};

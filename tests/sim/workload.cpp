@@ -15,9 +15,8 @@ void Simulation::submit(HostId via, ControllerRequest request, std::function<voi
   world_->network.call<ControllerResponse>(
       admin_, via, Line::admin, world_->settings.request_timeout + 1s,
       [this, &node, request = std::move(request)](Network::Reply<ControllerResponse> reply) {
-        node.run([&](Process& process) {
-          process.controller().submit(request, world_->settings.request_timeout, reply);
-        });
+        node.run(
+            [&](Process& process) { process.controller().submit(request, world_->settings.request_timeout, reply); });
       },
       [done = std::move(done)](CallError, ControllerResponse* response) { done(response); });
 }
@@ -47,7 +46,9 @@ void Simulation::create_topic(const std::string& name, int partitions, bool loss
         world_->scheduler.after(500ms, [self, topic_name, is_lossy] { self(self, topic_name, is_lossy); });
         return;
       }
-      Topic topic{.name = topic_name, .id = found->id, .lossy = is_lossy,
+      Topic topic{.name = topic_name,
+                  .id = found->id,
+                  .lossy = is_lossy,
                   .partitions = static_cast<int>(found->partitions.size())};
       if (is_lossy) world_->watchers->replicas.allow_loss(topic.id);
       topics_.push_back(topic);

@@ -80,7 +80,7 @@ ConsumeAnswer serve_consume(Node& node, const PartitionKey& key, LeaderEpoch cur
   for (record::BatchWalker walker{bytes}; const auto batch = walker.next();) {
     require(batch->crc_matches(), "no wrong byte is served", node.id(), partition->name().to_string(),
             batch->base_offset());
-    for (record::RecordWalker records{batch->records(), batch->record_count()}; ;) {
+    for (record::RecordWalker records{batch->records(), batch->record_count()};;) {
       const auto record = records.next();
       if (!record || !*record) break;
       Value value = 0;

@@ -18,8 +18,8 @@ struct ProduceAnswer {
   protocol::ErrorCode error = protocol::ErrorCode::none;
   Offset base_offset = kNoOffset;
 };
-void serve_produce(World& world, Node& node, const broker::replication::PartitionKey& key,
-                   std::vector<std::byte> batch, bool acks_all, const Network::Reply<ProduceAnswer>& reply);
+void serve_produce(World& world, Node& node, const broker::replication::PartitionKey& key, std::vector<std::byte> batch,
+                   bool acks_all, const Network::Reply<ProduceAnswer>& reply);
 
 struct ConsumeAnswer {
   protocol::ErrorCode error = protocol::ErrorCode::none;

@@ -13,8 +13,8 @@ struct Story {
   Promises promises{.exactly_once = true};
 
   Story& send(Value value, Outcome outcome, std::int64_t offset = -1, int client = 1) {
-    history.sends.push_back({.client = client, .order = value, .key = kKey, .value = value, .outcome = outcome,
-                             .offset = Offset{offset}});
+    history.sends.push_back(
+        {.client = client, .order = value, .key = kKey, .value = value, .outcome = outcome, .offset = Offset{offset}});
     return *this;
   }
   Story& poll(std::vector<std::pair<std::int64_t, Value>> records, int client = 2, std::int64_t assignment = 0) {

@@ -11,9 +11,7 @@ void ClusterView::refresh(std::function<void()> done) {
   auto& node = world_.node(to);
   world_.network.call<Image>(
       client_, to, Line::client, 2s,
-      [&node](Network::Reply<Image> reply) {
-        node.run([&](Process& process) { reply(process.metadata().image()); });
-      },
+      [&node](Network::Reply<Image> reply) { node.run([&](Process& process) { reply(process.metadata().image()); }); },
       [this, done = std::move(done)](CallError, Image* image) {
         // Kafka's clients pass over what is older than what they know of a partition; an image is older as a whole.
         if (image != nullptr && (!image_ || (*image)->version() >= image_->version())) image_ = *image;

@@ -59,10 +59,8 @@ void Consumer::poll(Place& place) {
        from = place.next](Network::Reply<ConsumeAnswer> reply) {
         node.run([&](Process&) { reply(serve_consume(node, partition, epoch, from, 4096)); });
       },
-      [this, key = place.target.key, assignment = place.assignment, asked = place.next](CallError,
-                                                                                          ConsumeAnswer* answer) {
-        on_answer(key, assignment, asked, answer);
-      });
+      [this, key = place.target.key, assignment = place.assignment, asked = place.next](
+          CallError, ConsumeAnswer* answer) { on_answer(key, assignment, asked, answer); });
 }
 
 void Consumer::on_answer(const Key& key, std::int64_t assignment, Offset asked, ConsumeAnswer* answer) {
@@ -73,8 +71,9 @@ void Consumer::on_answer(const Key& key, std::int64_t assignment, Offset asked, 
   if (place.assignment != assignment || place.next != asked) return;
   if (answer == nullptr || answer->error != ErrorCode::none) {
     if (answer != nullptr && answer->error == ErrorCode::offset_out_of_range) {
-      require(world_.allows_loss(place.target.partition.topic_id), "what was consumed does not go away (consistent read)",
-              host_, key, asked, "leader's end", answer->high_watermark);
+      require(world_.allows_loss(place.target.partition.topic_id),
+              "what was consumed does not go away (consistent read)", host_, key, asked, "leader's end",
+              answer->high_watermark);
       place.next = Offset{0};
       place.assignment = next_assignment_++;
     }
@@ -87,7 +86,10 @@ void Consumer::on_answer(const Key& key, std::int64_t assignment, Offset asked, 
   place.next = answer->next;
   world_.trace.note("consumed", host_, asked.value(), place.next.value());
   auto& polls = is_final_ ? history_.final_polls : history_.polls;
-  polls.push_back({.client = host_, .assignment = assignment, .key = key, .records = std::move(answer->records),
+  polls.push_back({.client = host_,
+                   .assignment = assignment,
+                   .key = key,
+                   .records = std::move(answer->records),
                    .done = world_.scheduler.now()});
 }
 

@@ -44,7 +44,8 @@ void Producer::produce() {
   for (std::int64_t i = 0; i < count; ++i) {
     batch.values.push_back(next_value(world_));
     batch.sends.push_back(history_.sends.size());
-    history_.sends.push_back({.client = host_, .order = next_order_++, .key = target.key, .value = batch.values.back()});
+    history_.sends.push_back(
+        {.client = host_, .order = next_order_++, .key = target.key, .value = batch.values.back()});
   }
   batch.sequence = line.next_sequence;
   line.next_sequence += static_cast<std::int32_t>(count);
@@ -78,10 +79,8 @@ void Producer::send(Line& line, Batch& batch) {
        acks_all](Network::Reply<ProduceAnswer> reply) {
         node.run([&](Process&) { serve_produce(world_, node, partition, bytes, acks_all, reply); });
       },
-      [this, key = line.target.key, round = line.round, sequence = batch.sequence](CallError error,
-                                                                                     ProduceAnswer* answer) {
-        on_answer(key, round, sequence, error, answer);
-      });
+      [this, key = line.target.key, round = line.round, sequence = batch.sequence](
+          CallError error, ProduceAnswer* answer) { on_answer(key, round, sequence, error, answer); });
 }
 
 void Producer::on_answer(const Key& key, std::uint64_t round, std::int32_t sequence, CallError error,

@@ -41,7 +41,7 @@ class Producer {
     std::int32_t sequence = 0;
     bool sent = false;
     int attempts = 0;
-    bool may_be_there = false;  // an attempt of it was not answered
+    bool may_be_there = false;         // an attempt of it was not answered
     std::vector<std::size_t> sends{};  // in the history
   };
   struct Line {

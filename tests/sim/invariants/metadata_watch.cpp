@@ -43,10 +43,10 @@ std::string difference(const MetadataImage& left, const MetadataImage& right) {
       const auto& one = topic.partitions[i];
       const auto& two = other->partitions[i];
       if (one == two) continue;
-      out << " partition " << i << " leaders " << one.leader << ' ' << two.leader << " epochs " << one.leader_epoch << ' '
-          << two.leader_epoch << " partition epochs " << one.partition_epoch << ' ' << two.partition_epoch << " isr "
-          << one.isr.size() << ' ' << two.isr.size() << " elr " << one.elr.size() << ' ' << two.elr.size() << " last known "
-          << one.last_known_elr.size() << ' ' << two.last_known_elr.size();
+      out << " partition " << i << " leaders " << one.leader << ' ' << two.leader << " epochs " << one.leader_epoch
+          << ' ' << two.leader_epoch << " partition epochs " << one.partition_epoch << ' ' << two.partition_epoch
+          << " isr " << one.isr.size() << ' ' << two.isr.size() << " elr " << one.elr.size() << ' ' << two.elr.size()
+          << " last known " << one.last_known_elr.size() << ' ' << two.last_known_elr.size();
     }
     out << "; ";
   });
@@ -77,7 +77,8 @@ void MetadataWatch::check_applied(HostId node, LogIndex index, std::span<const M
 
 void MetadataWatch::check_restored(HostId node, LogIndex index, const ClusterState& state) {
   const auto known = images_.find(index);
-  if (known != images_.end()) require(known->second == state.image(), "a snapshot gives the image of its index", node, index);
+  if (known != images_.end())
+    require(known->second == state.image(), "a snapshot gives the image of its index", node, index);
 }
 
 void MetadataWatch::check_first(LogIndex index, std::span<const MetadataRecord> records, const Image& after) {
@@ -106,7 +107,8 @@ void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImag
   tell(!has_duplicates(now.isr) && !has_duplicates(now.elr) && !has_duplicates(now.replicas), "sets have no repeats");
   tell(std::ranges::all_of(now.isr, [&](BrokerId id) { return now.has_replica(id); }), "the ISR are replicas");
   tell(std::ranges::all_of(now.elr, [&](BrokerId id) { return now.has_replica(id); }), "the ELR are replicas");
-  tell(std::ranges::none_of(now.isr, [&](BrokerId id) { return has(now.elr, id); }), "ISR and ELR have nobody in common");
+  tell(std::ranges::none_of(now.isr, [&](BrokerId id) { return has(now.elr, id); }),
+       "ISR and ELR have nobody in common");
   const auto configured = topic.configs.find("min.insync.replicas");
   const auto min = configured == topic.configs.end() ? min_in_sync_ : std::stoi(configured->second);
   const auto enough = std::min<std::size_t>(static_cast<std::size_t>(min), now.replicas.size());
@@ -133,7 +135,8 @@ void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImag
 void MetadataWatch::check_producer_ids(std::int64_t first, std::int64_t count) {
   const auto next = producer_ids_.lower_bound(first);
   require(next == producer_ids_.end() || next->first >= first + count, "producer ids are given once", first, count);
-  require(next == producer_ids_.begin() || std::prev(next)->second <= first, "producer ids are given once", first, count);
+  require(next == producer_ids_.begin() || std::prev(next)->second <= first, "producer ids are given once", first,
+          count);
   producer_ids_[first] = first + count;
 }
 

@@ -169,7 +169,8 @@ void QuorumWatch::check_leader_has_committed(const Raft& leader) const {
 
 void QuorumWatch::check_applied(const ReplicaKey& key, const Entry& entry) {
   auto& server = servers_.at(key);
-  require(entry.index == server.applied + 1, "entries are applied in order, each once", key, entry.index, server.applied);
+  require(entry.index == server.applied + 1, "entries are applied in order, each once", key, entry.index,
+          server.applied);
   server.applied = entry.index;
   require(entry.index <= commit_index(), "only what is committed is applied", key, entry.index);
   const auto& known = committed_[static_cast<std::size_t>(entry.index.value() - 1)];

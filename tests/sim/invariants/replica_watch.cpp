@@ -43,13 +43,19 @@ void ReplicaWatch::check(Node& node, Model& model, Partition& partition) {
   }
   if (leads && mark > model.end) commit(node, model, partition, mark, lossy);
   if (!lossy) {
-    require(mark <= model.end || node.has_stopped_dead(), "nobody is ahead of what was committed", node.id(), model.name, mark, model.end);
+    require(mark <= model.end || node.has_stopped_dead(), "nobody is ahead of what was committed", node.id(),
+            model.name, mark, model.end);
     const auto from = seen.life == &partition && mark >= seen.high_watermark ? seen.high_watermark : mark;
-    if (mark > from) compare(node.id(), model, partition, std::max(from, Offset{0}), mark, "logs match below the high watermark");
+    if (mark > from)
+      compare(node.id(), model, partition, std::max(from, Offset{0}), mark, "logs match below the high watermark");
   }
   const auto now_durable = durable_end(partition);
   if (seen.tainted && now_durable >= model.end) seen.tainted = false;
-  seen = {.life = &partition, .epoch = epoch, .led = leads, .high_watermark = mark, .durable_end = now_durable,
+  seen = {.life = &partition,
+          .epoch = epoch,
+          .led = leads,
+          .high_watermark = mark,
+          .durable_end = now_durable,
           .tainted = seen.tainted};
 }
 
@@ -102,8 +108,8 @@ void ReplicaWatch::check_members_have(Node& node, const Model& model, const Part
   };
   for (const auto member : image->isr) check_member(member);
   for (const auto member : image->elr) check_member(member);
-  const auto enough = std::min(image->replicas.size(),
-                               static_cast<std::size_t>(partition.settings()->min_insync_replicas));
+  const auto enough =
+      std::min(image->replicas.size(), static_cast<std::size_t>(partition.settings()->min_insync_replicas));
   const bool is_present = image->leader == node.broker_id() && image->leader_epoch == partition.leader_epoch();
   if (is_present && end > model.end) {
     const auto known = partition.isr().size();
@@ -166,8 +172,7 @@ void ReplicaWatch::compare(HostId node, const Model& model, const Partition& par
   for (const auto& batch : *read) {
     if (batch.next > to) break;
     require(known != model.committed.end() && *known == batch, promise, node, model.name, "at", batch.base, "epoch",
-            batch.epoch, "crc", batch.crc, "committed",
-            known == model.committed.end() ? kNoOffset : known->base,
+            batch.epoch, "crc", batch.crc, "committed", known == model.committed.end() ? kNoOffset : known->base,
             known == model.committed.end() ? kNoLeaderEpoch : known->epoch);
     ++known;
     from = batch.next;

@@ -92,11 +92,11 @@ void ControllerClient::on_response(const PendingPtr& pending, std::uint64_t atte
     pending->asked = kNoBroker;
     return;
   }
-  if (response->version == kNoOffset || !waits_for_image(pending->request)) return finish(pending, std::move(*response));
+  if (response->version == kNoOffset || !waits_for_image(pending->request))
+    return finish(pending, std::move(*response));
   const auto version = response->version;
-  node_.process().metadata().when_reached(version, [this, pending, response = std::move(*response)]() mutable {
-    finish(pending, std::move(response));
-  });
+  node_.process().metadata().when_reached(
+      version, [this, pending, response = std::move(*response)]() mutable { finish(pending, std::move(response)); });
 }
 
 void ControllerClient::finish(const PendingPtr& pending, ControllerResponse response) {

@@ -12,8 +12,8 @@ namespace sluice::sim {
 class Node;
 struct World;
 
-/// The active controller as a simulated broker finds it: its own, or that of the quorum's leader. What ForwardingController
-/// does with threads.
+/// The active controller as a simulated broker finds it: its own, or that of the quorum's leader. What
+/// ForwardingController does with threads.
 class ControllerClient {
  public:
   using Answer = broker::controller::Answer<broker::controller::ControllerResponse>;

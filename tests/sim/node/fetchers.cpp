@@ -65,8 +65,8 @@ void Fetchers::go_on(BrokerId leader) {
   }
   const auto deadline = fetcher.fetch.next_deadline();
   if (!deadline) return;
-  const auto due = world_.scheduler.now() +
-                   std::max<Duration>(node_.clock().until(deadline->time_since_epoch()), Duration{1000});
+  const auto due =
+      world_.scheduler.now() + std::max<Duration>(node_.clock().until(deadline->time_since_epoch()), Duration{1000});
   if (fetcher.wake_at <= due && fetcher.wake_at >= world_.scheduler.now()) return;
   fetcher.wake_at = due;
   node_.after(due - world_.scheduler.now(), [this, leader, due](Process&) {

@@ -21,8 +21,8 @@ struct FetchAnswer {
   std::shared_ptr<std::vector<std::vector<std::byte>>> bytes;
 };
 
-/// Fetches this broker's replicas from their leaders, by the real FollowerFetch. What FetcherManager and FetcherDriver do
-/// with threads and sockets.
+/// Fetches this broker's replicas from their leaders, by the real FollowerFetch. What FetcherManager and FetcherDriver
+/// do with threads and sockets.
 class Fetchers {
  public:
   Fetchers(World& world, Node& node) : world_(world), node_(node) {}

@@ -117,9 +117,8 @@ void Metadata::offer(ImageChange change) {
   }
   for (auto& topic : change.delta.topics) {
     const auto& id = (topic.after ? topic.after : topic.before)->id;
-    const auto known = std::ranges::find_if(into.topics, [&](const TopicChange& one) {
-      return (one.after ? one.after : one.before)->id == id;
-    });
+    const auto known = std::ranges::find_if(
+        into.topics, [&](const TopicChange& one) { return (one.after ? one.after : one.before)->id == id; });
     if (known == into.topics.end()) {
       into.topics.push_back(std::move(topic));
     } else {

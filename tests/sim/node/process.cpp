@@ -41,14 +41,15 @@ bool Process::start(std::string& complaint) {
     complaint = "data directory: " + opened.error().message();
     return false;
   }
-  auto store = broker::raft::RaftStore::open(
-      node_.disk(),
-      {.directory = kMetadataLogDirectory,
-       .self = node_.key(),
-       .bootstrap = bootstrap_of(world_, node_),
-       .log = {.segment_bytes = 16 << 10, .segment_ms = std::chrono::hours{10'000}, .segment_index_bytes = 480,
-               .file_delete_delay_ms = std::chrono::milliseconds{0}}},
-      node_.clock().wall());
+  auto store = broker::raft::RaftStore::open(node_.disk(),
+                                             {.directory = kMetadataLogDirectory,
+                                              .self = node_.key(),
+                                              .bootstrap = bootstrap_of(world_, node_),
+                                              .log = {.segment_bytes = 16 << 10,
+                                                      .segment_ms = std::chrono::hours{10'000},
+                                                      .segment_index_bytes = 480,
+                                                      .file_delete_delay_ms = std::chrono::milliseconds{0}}},
+                                             node_.clock().wall());
   if (!store) {
     complaint = "metadata log: " + store.error().message();
     return false;
@@ -62,7 +63,8 @@ bool Process::start(std::string& complaint) {
   RegisterBrokerRequest registration;
   registration.cluster_id = replicas_->cluster_id();
   registration.broker.id = node_.broker_id();
-  registration.broker.endpoints = {{.listener_name = "PLAINTEXT", .host = "node-" + std::to_string(node_.id()), .port = 9092}};
+  registration.broker.endpoints = {
+      {.listener_name = "PLAINTEXT", .host = "node-" + std::to_string(node_.id()), .port = 9092}};
   registration.broker.rack = "rack-" + std::to_string(node_.id() % 2);
   registration.broker.incarnation = world_.make_uuid();
   registration.broker.directories = {replicas_->directory_id()};

@@ -11,7 +11,8 @@ using broker::raft::LogIndex;
 using broker::raft::Message;
 using broker::raft::Ready;
 
-Quorum::Quorum(World& world, Node& node, std::unique_ptr<broker::raft::RaftStore> store, broker::raft::StateMachine& machine)
+Quorum::Quorum(World& world, Node& node, std::unique_ptr<broker::raft::RaftStore> store,
+               broker::raft::StateMachine& machine)
     : world_(world), node_(node), store_(std::move(store)), machine_(machine) {}
 
 Quorum::~Quorum() { world_.watchers->quorum.forget(node_.key()); }
@@ -33,7 +34,7 @@ bool Quorum::start(std::vector<BrokerId> contacts) {
 
 void Quorum::deliver(const Message& message) {
   world_.trace.count("raft message", node_.id(), static_cast<std::int64_t>(message.body.index()),
-                    message.from.node.value(), message.term.value());
+                     message.from.node.value(), message.term.value());
   raft_->step(message, node_.clock().now());
 }
 
@@ -144,8 +145,8 @@ void Quorum::send(const Message& message) {
 }
 
 void Quorum::schedule_tick() {
-  const auto due = world_.scheduler.now() +
-                   std::max<Duration>(node_.clock().until(raft_->next_deadline()), Duration{1000});
+  const auto due =
+      world_.scheduler.now() + std::max<Duration>(node_.clock().until(raft_->next_deadline()), Duration{1000});
   if (tick_at_ <= due && tick_at_ >= world_.scheduler.now()) return;
   tick_at_ = due;
   node_.after(due - world_.scheduler.now(), [due](Process& process) {

@@ -36,8 +36,8 @@ Result<> Replicas::open(const std::string& directory) {
         node_.disk(), meta, {.cluster_id = {}, .node_id = node_.broker_id(), .directory_id = node_.key().directory});
     if (!written) return written;
   }
-  auto opened = storage::LogManager::open(
-      node_.disk(), {directory}, {.cluster_id = {}, .node_id = node_.broker_id(), .may_be_unknown = true});
+  auto opened = storage::LogManager::open(node_.disk(), {directory},
+                                          {.cluster_id = {}, .node_id = node_.broker_id(), .may_be_unknown = true});
   if (!opened) return opened.error();
   logs_ = std::move(*opened);
   was_clean_ = logs_->clean_shutdown_found();

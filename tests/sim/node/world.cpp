@@ -15,10 +15,12 @@ World::World(std::uint64_t seed, const Settings& drawn, NetworkWeather weather)
   broker::config::BrokerConfig::StaticValues values;
   values["default.replication.factor"] = {std::to_string(settings.replication), "simulation"};
   values["min.insync.replicas"] = {std::to_string(settings.min_in_sync), "simulation"};
-  values["sluice.durability"] = {settings.durability == broker::config::Durability::fsync ? "fsync" : "os", "simulation"};
+  values["sluice.durability"] = {settings.durability == broker::config::Durability::fsync ? "fsync" : "os",
+                                 "simulation"};
   config = std::make_shared<const broker::config::BrokerConfig>(std::move(values));
   for (HostId id = 1; id <= settings.nodes; ++id) {
-    const auto ppm = settings.drift_ppm_max == 0 ? 0 : random.roll(2 * settings.drift_ppm_max + 1) - settings.drift_ppm_max;
+    const auto ppm =
+        settings.drift_ppm_max == 0 ? 0 : random.roll(2 * settings.drift_ppm_max + 1) - settings.drift_ppm_max;
     nodes.emplace(id, std::make_unique<Node>(*this, id, ppm));
   }
 }

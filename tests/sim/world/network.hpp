@@ -30,9 +30,10 @@ struct NetworkWeather {
   std::int64_t late_percent = 30;  ///< what was on its way when its sender gave the connection up arrives nevertheless
 };
 
-/// Connections between hosts. Each is two ordered streams: what is sent arrives in order, or the connection is lost, and
-/// with it whatever was on its way, of which some may still arrive. A cut holds streams back, it loses nothing by itself:
-/// what was held comes late, unless the sender has given up. Time-outs are the callers', as with real connections.
+/// Connections between hosts. Each is two ordered streams: what is sent arrives in order, or the connection is lost,
+/// and with it whatever was on its way, of which some may still arrive. A cut holds streams back, it loses nothing by
+/// itself: what was held comes late, unless the sender has given up. Time-outs are the callers', as with real
+/// connections.
 ///
 /// A host has lives: a connection ends with the life of either end. When a process dies its machine closes its
 /// connections and refuses new ones; when the machine dies there is silence.
@@ -107,7 +108,8 @@ class Network {
     int stream;
     std::function<void()> deliver;
   };
-  /// What can't be handed over now: the path is cut, or the receiver is paused. In order; what comes later waits behind.
+  /// What can't be handed over now: the path is cut, or the receiver is paused. In order; what comes later waits
+  /// behind.
   struct Held {
     std::deque<Arrived> waiting;
     bool drains = false;

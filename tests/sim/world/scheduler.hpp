@@ -14,8 +14,8 @@ using Duration = std::chrono::nanoseconds;
 
 using namespace std::chrono_literals;
 
-/// Virtual time: what is to happen, and when. Idle time costs nothing. What happens at the same moment comes in an order
-/// drawn from the seed.
+/// Virtual time: what is to happen, and when. Idle time costs nothing. What happens at the same moment comes in an
+/// order drawn from the seed.
 class Scheduler {
  public:
   using Action = std::function<void()>;

@@ -44,8 +44,8 @@ void Trace::keep(Note note) {
 }
 
 void Trace::print(std::ostream& out, const Note& note) {
-  out << std::fixed << std::setprecision(6) << static_cast<double>(note.at.count()) / 1e9 << " node " << note.node << ' '
-      << note.what << note.words;
+  out << std::fixed << std::setprecision(6) << static_cast<double>(note.at.count()) / 1e9 << " node " << note.node
+      << ' ' << note.what << note.words;
   for (const auto value : note.values) {
     if (note.words.empty()) out << ' ' << value;
   }

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <iosfwd>
-#include <stdexcept>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 #include "tests/sim/world/scheduler.hpp"
@@ -18,7 +18,8 @@ struct Violation : std::runtime_error {
 
 template <class... Values>
 void require(bool condition, const char* promise, const Values&... values) {
-  if (condition) [[likely]] return;
+  if (condition) [[likely]]
+    return;
   std::ostringstream out;
   out << promise << ':';
   ((out << ' ' << values), ...);
