@@ -1,6 +1,7 @@
 #include "broker/node/cluster_node.hpp"
 
 #include <algorithm>
+#include <future>
 #include <random>
 #include <spdlog/spdlog.h>
 #include <thread>
@@ -244,6 +245,10 @@ void ClusterNode::stop() {
   if (started_) {
     client_->stop();
     transport_->stop();
+    // Behind the closing of the connections: whom their requests answer is still there now, and later is not.
+    std::promise<void> closed;
+    thread_.post([&closed] { closed.set_value(); });
+    closed.get_future().wait();
   }
   thread_.stop();
 }
