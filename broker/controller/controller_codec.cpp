@@ -1,5 +1,7 @@
 #include "broker/controller/controller_codec.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -100,9 +102,22 @@ void put(const RegisterBrokerRequest& request, pb::ControllerRequest& message) {
   out.set_metadata_version_max(request.metadata_version_max);
 }
 
+/// What every node will tell its clients in strings of Kafka's, which have their limits.
+bool is_tellable(const BrokerImage& broker) {
+  constexpr std::size_t kTextMax = 255;
+  constexpr std::size_t kEndpointsMax = 100;
+  constexpr std::size_t kDirectoriesMax = 1000;
+  if (broker.endpoints.size() > kEndpointsMax || broker.directories.size() > kDirectoriesMax) return false;
+  if (broker.rack && broker.rack->size() > std::numeric_limits<std::int16_t>::max()) return false;
+  return std::ranges::all_of(broker.endpoints, [](const auto& endpoint) {
+    return endpoint.listener_name.size() <= kTextMax && endpoint.host.size() <= kTextMax &&
+           endpoint.security_protocol.size() <= kTextMax;
+  });
+}
+
 std::optional<RegisterBrokerRequest> take(const pb::RegisterBrokerRequest& in) {
   auto broker = from_proto(in.broker());
-  if (!broker) return std::nullopt;
+  if (!broker || !is_tellable(*broker)) return std::nullopt;
   RegisterBrokerRequest request;
   request.cluster_id = in.cluster_id();
   request.broker = *std::move(broker);
