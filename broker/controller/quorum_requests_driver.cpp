@@ -158,10 +158,6 @@ void QuorumRequests::change(ControllerRequest request, const std::string& cluste
     change.adds = true;
     change.acknowledged_early = !add->ack_when_committed;
     if (add->timeout_ms > 0) timeout = std::min(timeout, std::chrono::milliseconds{add->timeout_ms});
-    if (!add->listeners.empty()) {
-      addresses_.set_quorum_address(add->voter_id,
-                                    {.host = add->listeners.front().host, .port = add->listeners.front().port});
-    }
   } else {
     const auto& remove = std::get<protocol::RemoveRaftVoterRequest>(request.body);
     wanted_cluster = remove.cluster_id;
@@ -172,6 +168,12 @@ void QuorumRequests::change(ControllerRequest request, const std::string& cluste
   }
   if (change.voter.node < BrokerId{0} || !change.voter.is_pinned()) {
     return answer(refuse(request, ErrorCode::invalid_request, "A voter is its node id and its directory id."));
+  }
+  // Of a node that the quorum has not heard: what it says of itself is truer than what is said of it.
+  const auto* add = std::get_if<protocol::AddRaftVoterRequest>(&request.body);
+  if (add != nullptr && !add->listeners.empty() && !addresses_.quorum_address(change.voter.node)) {
+    const auto& listener = add->listeners.front();
+    addresses_.set_quorum_address(change.voter.node, {.host = listener.host, .port = listener.port});
   }
   change.request = std::move(request);
   change.answer = std::move(answer);

@@ -7,6 +7,10 @@
 namespace sluice::broker::peer {
 namespace {
 
+// Whoever can connect can say where it is, and who it is.
+constexpr std::size_t kHostBytesMax = 255;
+constexpr std::size_t kNodesMax = 10'000;
+
 std::optional<PeerAddress> find(const std::map<BrokerId, PeerAddress>& addresses, BrokerId node) {
   const auto found = addresses.find(node);
   return found == addresses.end() ? std::nullopt : std::optional{found->second};
@@ -38,8 +42,10 @@ std::map<BrokerId, PeerAddress> AddressBook::quorum_addresses() const {
 }
 
 void AddressBook::set_quorum_address(BrokerId node, PeerAddress address) {
+  if (address.host.size() > kHostBytesMax) return;
   {
     const std::lock_guard lock{mutex_};
+    if (quorum_.size() >= kNodesMax && !quorum_.contains(node)) return;
     auto& held = quorum_[node];
     if (held == address) return;
     held = std::move(address);

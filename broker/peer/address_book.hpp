@@ -32,6 +32,7 @@ class AddressBook {
   std::vector<BrokerId> quorum_nodes() const;
   std::map<BrokerId, PeerAddress> quorum_addresses() const;
 
+  /// Hosts of more than 255 bytes, and nodes above 10 000, are passed over.
   void set_quorum_address(BrokerId node, PeerAddress address);
   void apply(const controller::MetadataImage& image);
   /// Called, on any thread, after quorum_addresses() has changed; may not wait. Before anything else is.

@@ -12,6 +12,7 @@ namespace {
 
 /// What an answer may name; a quorum has a handful.
 constexpr int kVotersMax = 1000;
+constexpr std::size_t kClusterIdBytesMax = 255;
 
 std::string text_of(const Uuid& id) {
   if (id.is_zero()) return {};
@@ -46,6 +47,7 @@ std::optional<NodeDescription> read(const pb::NodeDescription& from) {
   const auto directory_id = uuid_of(from.directory_id());
   const auto process_id = uuid_of(from.process_id());
   if (!directory_id || !process_id || from.node_id() < -1 || from.voters_size() > kVotersMax) return std::nullopt;
+  if (from.cluster_id().size() > kClusterIdBytesMax) return std::nullopt;
   NodeDescription description{.cluster_id = from.cluster_id(),
                               .node_id = BrokerId{from.node_id()},
                               .directory_id = *directory_id,
