@@ -38,7 +38,8 @@ QuorumAddresses addresses_of(const Asker& asker, const Answer& answer) {
 const Answer* find_formed(const std::vector<Answer>& answers) {
   const Answer* found = nullptr;
   for (const auto& answer : answers) {
-    if (!answer.description || answer.description->cluster_id.empty()) continue;
+    // Who is undecided may have the id from its disk, and knows no more than this.
+    if (!answer.description || answer.description->cluster_id.empty() || answer.description->is_undecided) continue;
     if (found == nullptr || answer.description->leader != kNoBroker) found = &answer;
   }
   return found;
@@ -54,6 +55,31 @@ std::optional<Refuse> check_one_cluster(const std::vector<Answer>& answers, cons
     }
   }
   return std::nullopt;
+}
+
+/// A cluster that begins has the id that disks were given before, if any was.
+std::optional<Refuse> take_cluster_id(Decided& decided, const std::vector<Answer>& answers) {
+  for (const auto& answer : answers) {
+    if (!answer.description || answer.description->cluster_id.empty()) continue;
+    const auto& known = answer.description->cluster_id;
+    if (decided.cluster_id.empty()) decided.cluster_id = known;
+    if (decided.cluster_id == known) continue;
+    return Refuse{
+        fmt::format("{} has a disk of cluster_id={}, others of those that are to begin a cluster one of "
+                    "cluster_id={}",
+                    name_of(answer.address), known, decided.cluster_id)};
+  }
+  return std::nullopt;
+}
+
+/// The disk of a voter, without what it promised: it may neither vote nor unsay what it acknowledged.
+std::string refusal_of_forgetful(const Asker& asker) {
+  return fmt::format(
+      "node_id={} is a voter of the metadata quorum with directory_id={}, which is this disk, but its metadata log is "
+      "gone, and others rely on it. Bring __cluster_metadata-0 back; or empty the data directory, so that it gets a "
+      "new "
+      "directory id, start again, and then `sluice cluster remove-voter {}` and `sluice cluster add-voter {}`",
+      asker.node_id.value(), asker.directory_id.to_string(), asker.node_id.value(), asker.node_id.value());
 }
 
 std::string advice_to(const Asker& asker, const NodeDescription::Voter& voter) {
@@ -113,10 +139,12 @@ Verdict follow(const Asker& asker, const Answer& answer) {
                   .quorum = addresses_of(asker, answer)};
   const auto* own = find_voter(description.voters, asker.node_id);
   if (own == nullptr || !asker.is_controller) return decided;
-  if (own->replica.is_pinned()) {
-    decided.advice = advice_to(asker, *own);
-  } else {
+  if (!own->replica.is_pinned()) {
     decided.bootstrap = unpinned(description.voters);  // one of those that the cluster began with, and late
+  } else if (own->replica.directory != asker.directory_id) {
+    decided.advice = advice_to(asker, *own);
+  } else if (!asker.has_voted) {
+    return Refuse{refusal_of_forgetful(asker)};
   }
   return decided;
 }
@@ -149,6 +177,7 @@ Verdict judge_voters(const Asker& asker, const std::vector<config::QuorumVoter>&
   if (!missing.empty() && (is_patient || !has_majority)) {
     return Wait{fmt::format("other voters: {}", fmt::join(missing, ", "))};
   }
+  if (auto refused = take_cluster_id(decided, answers)) return *std::move(refused);
   decided.bootstrap = raft::Configuration{std::move(keys)};
   return decided;
 }
@@ -195,6 +224,7 @@ Verdict judge_servers(const Asker& asker, const std::vector<Answer>& answers) {
     return Wait{"the bootstrap servers to begin a cluster, which this node is none of"};
   }
   Decided decided{.cluster_id = asker.cluster_id, .bootstrap = unpinned(voters)};
+  if (auto refused = take_cluster_id(decided, answers)) return *std::move(refused);
   for (const auto& voter : voters) {
     if (voter.replica.node != asker.node_id) decided.quorum[voter.replica.node] = voter.address;
   }

@@ -23,6 +23,7 @@ struct Asker {
   Uuid process_id{};         ///< tells its own answer from that of another node with its id
   std::string cluster_id{};  ///< of its disk; empty: none
   bool is_controller = true;
+  bool has_voted = false;  ///< it has a metadata log that remembers what it promised
 };
 
 struct Answer {

@@ -22,7 +22,6 @@ using peer::PeerAddress;
 
 constexpr auto kJoinWithin = 5s;
 constexpr auto kRetryJoin = 1s;
-constexpr auto kLookWithin = 1000ms;
 constexpr auto kPatience = 3s;  // with voters that are not there, once a majority is
 
 const std::vector<config::Listener>& quorum_listeners(const config::BrokerSettings& settings) {
@@ -40,6 +39,7 @@ class Decision {
     asker_.process_id = Uuid::random();
     asker_.cluster_id = disk_.cluster_id;
     asker_.is_controller = cluster_.is_controller;
+    asker_.has_voted = disk_.has_voted;
   }
 
   Result<NodeIdentity> make() {
@@ -129,26 +129,24 @@ Result<std::unique_ptr<IdentifyListener>> Decision::answer_others(PeerSurvey& su
 Result<NodeIdentity> Decision::come_back() {
   if (disk_.has_voted && !disk_.quorum.empty()) return begin();
   auto addresses = addresses_of(cluster_.join);
+  for (const auto& address : addresses_of(cluster_.bootstrap_servers)) addresses.push_back(address);
   for (const auto& [node, address] : disk_.quorum) addresses.push_back(address);
   PeerSurvey survey{should_stop_};
-  for (const auto& answer : survey.identify(addresses, kLookWithin)) {
-    if (!answer.description || answer.description->cluster_id.empty()) continue;
-    auto verdict = follow(asker_, answer);
-    if (const auto* refused = std::get_if<Refuse>(&verdict)) {
-      spdlog::critical("{}", refused->why);
-      return make_error_code(storage::Errc::wrong_directory);
+  bool is_answered = false;
+  auto decided = survey.until_decided(addresses, [&](const std::vector<Answer>& answers) -> Verdict {
+    for (const auto& answer : answers) {
+      if (!answer.description || answer.description->cluster_id.empty()) continue;
+      is_answered = true;
+      return follow(asker_, answer);
     }
-    auto& decided = std::get<Decided>(verdict);
-    decided.bootstrap = {};
-    // Its own directory is the disk's, unless somebody exchanged the metadata log alone.
-    const auto& voters = answer.description->voters;
-    const bool is_own_disk = std::ranges::any_of(voters, [&](const auto& voter) {
-      return voter.replica == raft::ReplicaKey{asker_.node_id, asker_.directory_id};
-    });
-    if (is_own_disk && disk_.has_voted) decided.advice.clear();
-    return with(std::move(decided));
-  }
-  return begin();
+    // One that remembers what it promised goes on without them; one that does not may have promised something.
+    if (disk_.has_voted) return Decided{};
+    return Wait{"a node of its cluster: it has no metadata log of its own"};
+  });
+  if (!decided) return decided.error();
+  if (!is_answered) return begin();
+  decided->bootstrap = {};
+  return with(*std::move(decided));
 }
 
 Result<NodeIdentity> Decision::join() {
@@ -161,6 +159,7 @@ Result<NodeIdentity> Decision::join() {
   do {
     std::string failures;
     for (const auto& address : addresses_of(cluster_.join)) {
+      if (should_stop_()) return std::make_error_code(std::errc::operation_canceled);
       auto failure = [&](std::string_view why) {
         failures += fmt::format(" {}:{} ({})", address.host, address.port, why);
       };

@@ -96,6 +96,27 @@ TEST_CASE("a voter with a new disk follows its cluster, and says what is to be d
   }
 }
 
+TEST_CASE("a voter whose disk has lost its metadata log alone is refused", "[identity]") {
+  const auto answer = formed(2, {voter(1, kDisk), voter(2, kOtherDisk), voter(3, kOtherDisk)});
+  auto asker = kAsker;
+  asker.directory_id = kDisk;
+  CHECK(refused(judge_voters(asker, kVoters, {answer, silent(3)}, true)).find("its metadata log is gone") !=
+        std::string::npos);
+  asker.has_voted = true;
+  CHECK(decided(follow(asker, answer)).advice.empty());
+}
+
+TEST_CASE("disks that have a cluster id from before begin that cluster, and are no cluster yet", "[identity]") {
+  auto given = fresh(2, {2});
+  given.description->cluster_id = "c";
+  const auto begun = decided(judge_voters(kAsker, kVoters, {given, fresh(3, {3})}, true));
+  CHECK(begun.bootstrap == configuration({1, 2, 3}));
+  CHECK(begun.cluster_id == "c");
+  auto asker = kAsker;
+  asker.cluster_id = "d";
+  CHECK_FALSE(refused(judge_voters(asker, kVoters, {given, fresh(3, {3})}, true)).empty());
+}
+
 TEST_CASE("a voter that comes late to a cluster that has not met it is still a voter", "[identity]") {
   const auto late = decided(judge_voters(kAsker, kVoters, {formed(2, voters({1, 2, 3})), silent(3)}, true));
   CHECK(late.bootstrap == configuration({1, 2, 3}));

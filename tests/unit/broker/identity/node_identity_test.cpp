@@ -110,6 +110,10 @@ TEST_CASE("a node that once joined others is never alone again", "[identity]") {
   const auto address = gone.address();
   gone.stop_listening();
   REQUIRE(write_quorum_file(fs, "/data", {{BrokerId{1}, address}}));
+  // Without a metadata log it may have forgotten what it promised: it asks until somebody knows.
+  CHECK(decide_identity(fs, settings_of(4), [] { return true; }).error() == std::errc::operation_canceled);
+  REQUIRE(fs.create_directories("/data/__cluster_metadata-0"));
+  REQUIRE(storage::write_file_atomically(fs, "/data/__cluster_metadata-0/quorum-state", "votes"));
   const auto identity = decide_identity(fs, settings_of(4)).value();
   CHECK(identity.bootstrap.is_empty());
   CHECK(identity.quorum == std::vector<std::pair<BrokerId, peer::PeerAddress>>{{BrokerId{1}, address}});
