@@ -138,7 +138,7 @@ std::string render_cluster(ClusterNode& cluster, ClusterHealthCount& count, cons
                     {"under_min_isr", health.under_min_isr},
                     {"replica_states", count_replica_states(*image)}}},
                   {topic.empty() ? "partitions_not_well" : "partitions_of_topic", render_partitions(*image, topic)}};
-  return page.dump(2) + "\n";
+  return page.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";  // a rack need not be UTF-8
 }
 
 }  // namespace sluice::broker::node
