@@ -16,6 +16,8 @@ using protocol::ErrorCode;
 using protocol::FetchRequest;
 using protocol::FetchResponse;
 
+constexpr BrokerId kDebuggingConsumer{-2};  // in place of a replica's id, as in Kafka
+
 FetchResponse failure(ErrorCode error) {
   FetchResponse response;
   response.error_code = error;
@@ -83,8 +85,8 @@ template <>
 void handle<protocol::Fetch>(protocol::FetchRequest& request, RequestContext& context,
                              Respond<protocol::FetchResponse> respond) {
   auto& services = context.services;
-  if (const auto replica = context.api_version < 15 ? request.replica_id : request.replica_state.replica_id;
-      replica >= BrokerId{0}) {
+  const auto replica = context.api_version < 15 ? request.replica_id : request.replica_state.replica_id;
+  if (replica >= BrokerId{0}) {
     if (!context.connection.for_peers) return respond(refusal(request));
     return fetch_for_replica(request, context, std::move(respond));
   }
@@ -102,6 +104,7 @@ void handle<protocol::Fetch>(protocol::FetchRequest& request, RequestContext& co
       .by_topic_id = context.api_version >= 13,
       .zstd_readable = context.api_version >= 10,
       .names_leader = context.api_version >= 12,
+      .for_debugging = replica == kDebuggingConsumer,
   };
   std::make_shared<fetch::FetchOperation>(services, context.io_thread, std::move(plan), limits, std::move(respond))
       ->start();

@@ -70,7 +70,9 @@ FetchReader::PartitionData FetchReader::read_partition(const FetchTarget& target
                 api::unknown_partition_error(*services_.images.image(), target.topic, target.topic_id, target.partition,
                                              limits_.by_topic_id, services_.settings.node_id));
   }
-  if (const auto error = partition->check_leadership(target.current_leader_epoch); error != ErrorCode::none) {
+  const auto error = partition->check_leadership(target.current_leader_epoch);
+  const bool may_follow = limits_.for_debugging && error == ErrorCode::not_leader_or_follower;
+  if (error != ErrorCode::none && !may_follow) {
     if (limits_.names_leader) {
       data.current_leader.leader_id = partition->leader();
       data.current_leader.leader_epoch = partition->leader_epoch();
@@ -83,7 +85,9 @@ FetchReader::PartitionData FetchReader::read_partition(const FetchTarget& target
   const auto start = partition->log_start_offset();
   data.high_watermark = partition->high_watermark();
   data.last_stable_offset = partition->log().last_stable_offset(data.high_watermark);
-  const auto end = limits_.read_committed ? data.last_stable_offset : data.high_watermark;
+  const auto end = limits_.for_debugging     ? partition->log_end_offset()
+                   : limits_.read_committed ? data.last_stable_offset
+                                            : data.high_watermark;
   data.log_start_offset = start;
   // Before the range: a log that is too long is cut where the leader's epochs say.
   if (add_diverging_epoch(data, target, *partition)) return data;
