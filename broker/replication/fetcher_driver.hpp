@@ -42,6 +42,8 @@ class FetcherDriver : public std::enable_shared_from_this<FetcherDriver> {
   /// Where the leader is; nullopt: nobody knows. Another one than before: the old connection is closed.
   void set_address(const std::optional<peer::PeerAddress>& address);
   void go_on();
+  /// This broker was registered anew: to the leader that is another life, which has told it nothing yet.
+  void begin_anew() { disconnect(); }
 
   void close();  ///< for good; no partition is touched after it
   bool is_idle() const noexcept { return fetch_.size() == 0 && !connection_; }

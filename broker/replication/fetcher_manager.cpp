@@ -68,7 +68,11 @@ class FetcherManager::Shard {
 
   void broker_epoch_changed() {
     const std::lock_guard lock{start_mutex_};
-    if (started_) thread_.post([this] { go_on(); });
+    if (!started_) return;
+    thread_.post([this] {
+      for (const auto& [leader, driver] : drivers_) driver->begin_anew();
+      go_on();
+    });
   }
 
   void note_synced(const std::shared_ptr<Partition>& partition) {
