@@ -181,23 +181,26 @@ void ForwardingController::watch_time() {
 void ForwardingController::look_again() {
   const auto now = std::chrono::steady_clock::now();
   const auto to = parts_.local.leader();
-  std::vector<PendingPtr> late;
+  struct Late {
+    PendingPtr pending;
+    ErrorCode error;
+    const char* why;
+  };
+  std::vector<Late> late;
   std::vector<PendingPtr> stray;
   {
     const std::lock_guard lock{mutex_};
     for (const auto& pending : pending_) {
       if (pending->deadline <= now) {
-        late.push_back(pending);
+        const bool is_unasked = !pending->is_decided && pending->asked == kNoBroker;
+        late.push_back({pending, is_unasked ? ErrorCode::not_controller : ErrorCode::request_timed_out,
+                        pending->is_decided ? kNotSeenYet : kNoController});
       } else if (!pending->is_decided && pending->asked != to) {
         stray.push_back(pending);
       }
     }
   }
-  for (const auto& pending : late) {
-    const auto* why = pending->is_decided ? kNotSeenYet : kNoController;
-    const auto error = pending->asked == kNoBroker ? ErrorCode::not_controller : ErrorCode::request_timed_out;
-    finish(pending, refuse(pending->request, pending->is_decided ? ErrorCode::request_timed_out : error, why));
-  }
+  for (const auto& [pending, error, why] : late) finish(pending, refuse(pending->request, error, why));
   for (const auto& pending : stray) attempt(pending);
 }
 
