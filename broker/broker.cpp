@@ -1,6 +1,7 @@
 #include "broker/broker.hpp"
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -40,6 +41,19 @@ std::vector<metrics::NumberName> error_names() {
     names.emplace_back(static_cast<std::int16_t>(code), protocol::name(static_cast<protocol::ErrorCode>(code)));
   }
   return names;
+}
+
+/// What `sluice cluster snapshot` asks for. A node that stops drops the promise, which the route tells as an error.
+admin::Response write_snapshot(node::ClusterNode& cluster) {
+  constexpr auto kWithin = std::chrono::seconds{5};
+  auto promise = std::make_shared<std::promise<Result<raft::LogIndex>>>();
+  auto outcome = promise->get_future();
+  cluster.raft().take_snapshot(
+      [promise = std::move(promise)](const Result<raft::LogIndex>& index) { promise->set_value(index); });
+  if (outcome.wait_for(kWithin) != std::future_status::ready) return {.status = 503, .body = "still being written\n"};
+  const auto index = outcome.get();
+  if (!index) return {.status = 500, .body = index.error().message() + "\n"};
+  return {.body = "snapshot up to entry " + std::to_string(index->value()) + "\n"};
 }
 
 }  // namespace
@@ -208,6 +222,8 @@ bool Broker::Parts::open_admin() {
     const std::string topic = request.query.starts_with(kTopic) ? request.query.substr(kTopic.size()) : "";
     return {.body = node::render_cluster(*cluster, *cluster_health, topic), .content_type = "application/json"};
   });
+  admin_server->routes().add(admin::Method::post, "/cluster/snapshot",
+                             [this](const admin::Request&) { return write_snapshot(*cluster); });
   if (const auto port = admin_server->start(); port) {
     spdlog::info("admin page on http://{}:{}/", wanted.host, *port);
   } else if (wanted.required) {
