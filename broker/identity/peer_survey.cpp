@@ -47,7 +47,7 @@ std::vector<Answer> PeerSurvey::identify(const std::vector<peer::PeerAddress>& a
   std::vector<Answer> answers;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     auto& answer = answers.emplace_back(Answer{.address = addresses[i]});
-    auto response = under_way[i].get();
+    auto response = await(under_way[i]);
     if (!response) {
       answer.error = response.error().message();
     } else if (auto* description = std::get_if<peer::NodeDescription>(&*response)) {
@@ -62,9 +62,18 @@ std::vector<Answer> PeerSurvey::identify(const std::vector<peer::PeerAddress>& a
 Result<peer::CallResponse> PeerSurvey::call(const peer::PeerAddress& address, const peer::CallRequest& request,
                                             milliseconds timeout) {
   const auto promise = std::make_shared<std::promise<Result<peer::CallResponse>>>();
+  auto answer = promise->get_future();
   client_.call(address, request, timeout,
-               [promise](Result<peer::CallResponse> answer) { promise->set_value(std::move(answer)); });
-  return promise->get_future().get();
+               [promise](Result<peer::CallResponse> answered) { promise->set_value(std::move(answered)); });
+  return await(answer);
+}
+
+/// Who is to stop does not wait for one that is silent.
+Result<peer::CallResponse> PeerSurvey::await(std::future<Result<peer::CallResponse>>& answer) {
+  while (answer.wait_for(kStep) != std::future_status::ready) {
+    if (should_stop_()) return std::make_error_code(std::errc::operation_canceled);
+  }
+  return answer.get();
 }
 
 Result<Decided> PeerSurvey::until_decided(const std::vector<peer::PeerAddress>& addresses,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ class PeerSurvey {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  Result<peer::CallResponse> await(std::future<Result<peer::CallResponse>>& answer);
 
   const std::function<bool()> should_stop_;
   IoThread thread_;
