@@ -26,7 +26,9 @@ bool is_software_name(std::string_view text) {
 
 /// Since version 5 a client says whom it believes to be talking to (KIP-1242).
 bool is_meant_for_us(const ApiVersionsRequest& request, const RequestContext& context) {
-  if (request.cluster_id && *request.cluster_id != context.services.images.image()->cluster_id()) return false;
+  const auto image = context.services.images.image();
+  const auto& own = image->cluster_id();  // empty: not known yet, the node is starting
+  if (request.cluster_id && !own.empty() && *request.cluster_id != own) return false;
   return request.node_id == kNoBroker || request.node_id == context.services.settings.node_id;
 }
 
