@@ -18,6 +18,13 @@ int number_of(const std::string& text, int otherwise) {
   return number;
 }
 
+/// Leaders go by what their nodes were started with, and not by a dynamic default: an eligible replica has everything
+/// only if the leader's high watermark stood still (KIP-966), so that the smaller number is the one to rely on.
+int min_in_sync_by_default(const config::BrokerConfig& config) {
+  const auto started_with = config.with_dynamic_defaults({}).value(kMinInSync);
+  return std::min(number_of(config.value(kMinInSync).value_or(""), 1), number_of(started_with.value_or(""), 1));
+}
+
 template <class Accepts>
 std::function<bool(BrokerId)> brokers_that(const MetadataImage& image, AsIf as_if, Accepts&& accepts) {
   std::vector<BrokerId> ids;
@@ -36,7 +43,7 @@ std::function<bool(BrokerId)> active_brokers(const MetadataImage& image, AsIf as
 TopicRules::TopicRules(const MetadataImage& image, const config::BrokerConfig& config, AsIf as_if)
     : by_default_{.may_lead = active_brokers(image, as_if),
                   .may_stay = brokers_that(image, as_if, [](const BrokerImage& broker) { return !broker.fenced; }),
-                  .min_in_sync = number_of(config.value(kMinInSync).value_or(""), 1),
+                  .min_in_sync = min_in_sync_by_default(config),
                   .allows_unclean = config.value(kUnclean) == "true",
                   .keeps_eligible = image.feature_level(kEligibleLeaderReplicas) > 0} {}
 
