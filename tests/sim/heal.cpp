@@ -21,7 +21,18 @@ void Simulation::wipe_and_restart(Node& node) {
   });
 }
 
-/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too.
+namespace {
+
+bool has_offline_log(Node& node) {
+  bool found = false;
+  node.process().replicas().for_each([&](const auto& partition) { found = found || partition->log().is_offline(); });
+  return found;
+}
+
+}  // namespace
+
+/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too. A broker one of whose logs
+/// takes no more records, as it says, while its disk works, is started anew.
 void Simulation::mend() {
   world_->scheduler.after(3s, [this] { mend(); });
   atlas_.look();
@@ -31,21 +42,16 @@ void Simulation::mend() {
       if (!node.complaint().empty()) wipe_and_restart(node);
       continue;
     }
-    bool rotten = false;
-    node.process().replicas().for_each([&](const std::shared_ptr<broker::replication::Partition>& partition) {
-      auto& log = partition->log();
-      for (auto from = log.log_start_offset(); from < log.log_end_offset();) {
-        const auto slice = log.read(from, 1U << 20, log.log_end_offset(), true);
-        if (!slice || (!slice->empty() && !log.verify(*slice))) rotten = true;
-        if (!slice || slice->empty()) break;
-        from = slice->next_offset;
-      }
-      rotten = rotten || !log.damage().empty();
-    });
-    if (rotten) {
+    if (!has_offline_log(node) && node.process().serves() && !atlas_.is_sound(id)) {
       ++counts_["rot found"];
       wipe_and_restart(node);
     }
+  }
+  for (auto& [id, node] : world_->nodes) {
+    if (!node->is_up() || !has_offline_log(*node)) continue;
+    ++counts_["restarted for a log that is offline"];
+    node->give_up();
+    start_later(*node, 2s);
   }
   auto* leader = quorum_leader();
   if (leader == nullptr) return;
@@ -78,7 +84,7 @@ void Simulation::heal() {
   world_->network.heal_cuts();
   for (auto& producer : producers_) producer->stop();
   for (auto& [id, node] : world_->nodes) {
-    if (!node->has_stopped_dead()) node->disk().clear_faults();
+    node->calm_disk();
     node->stall_disk(Instant{0});
     if (!node->is_up()) node->start();
   }

@@ -162,9 +162,7 @@ void Simulation::fail_disk(Node& node) {
                       .error = random_.one_of<int>({EIO, EIO, ENOSPC}),
                       .stored_bytes = static_cast<std::size_t>(random_.roll(200))});
   start_later(node, faults_.down_max + 5s);
-  world_->scheduler.after(faults_.down_max + 5s, [&node] {
-    if (!node.has_stopped_dead()) node.disk().clear_faults();
-  });
+  world_->scheduler.after(faults_.down_max + 5s, [&node] { node.calm_disk(); });
 }
 
 /// Bits turn on a disk while its machine is off. Whether that is noticed at once or later, nothing wrong may be told.

@@ -9,6 +9,22 @@ namespace sluice::sim {
 
 using broker::config::Durability;
 
+namespace {
+
+/// What the watch reads spends none of the faults that are planned for the node.
+class Onlooker {
+ public:
+  explicit Onlooker(Node& node) : disk_(node.disk()) { disk_.suspend_faults(true); }
+  ~Onlooker() { disk_.suspend_faults(false); }
+  Onlooker(const Onlooker&) = delete;
+  Onlooker& operator=(const Onlooker&) = delete;
+
+ private:
+  storage::MemoryFileSystem& disk_;
+};
+
+}  // namespace
+
 Offset ReplicaWatch::durable_end(const Partition& partition) const {
   auto& log = const_cast<Partition&>(partition).log();
   return durability_ == Durability::fsync ? log.synced_end_offset() : log.log_end_offset();
@@ -18,6 +34,7 @@ void ReplicaWatch::check(Node& node) {
   if (!node.is_up() || node.has_stopped_dead()) return;
   auto& replicas = node.process().replicas();
   if (!replicas.take_touched()) return;
+  const Onlooker onlooker{node};
   replicas.for_each([&](const std::shared_ptr<Partition>& partition) {
     auto& model = models_[{partition->topic_id(), partition->name().partition}];
     if (model.name.empty()) model.name = partition->name().to_string();
@@ -125,13 +142,16 @@ void ReplicaWatch::check_acknowledged(Node& node, const Partition& partition, Of
   check_members_have(node, model, partition, end, "all of ISR and ELR have what is acknowledged");
 }
 
-void ReplicaWatch::note_down(Node& node) {
+void ReplicaWatch::note_down(Node& node, bool loses_unsynced) {
   if (!node.is_up()) return;
   node.process().replicas().for_each([&](const std::shared_ptr<Partition>& partition) {
     auto& seen = models_[{partition->topic_id(), partition->name().partition}].seen[node.id()];
     seen.life = nullptr;
     seen.led = false;
-    if (!partition->log().is_offline()) seen.durable_end = partition->log().synced_end_offset();
+    const bool is_os = durability_ == Durability::os;
+    if (is_os && loses_unsynced) seen.tainted = true;  // Atlas has seen to it that another has everything
+    if (partition->log().is_offline()) return;
+    seen.durable_end = is_os && !loses_unsynced ? partition->log_end_offset() : partition->log().synced_end_offset();
   });
 }
 
@@ -187,6 +207,7 @@ Offset ReplicaWatch::committed_end(const PartitionKey& key) const {
 
 void ReplicaWatch::check_replicas_agree(const std::vector<Node*>& nodes) const {
   for (auto* node : nodes) {
+    const Onlooker onlooker{*node};
     node->process().replicas().for_each([&](const std::shared_ptr<Partition>& partition) {
       const auto found = models_.find({partition->topic_id(), partition->name().partition});
       if (found == models_.end() || partition->high_watermark() < found->second.end) return;
