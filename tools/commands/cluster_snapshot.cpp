@@ -21,6 +21,7 @@ struct Answer {
   std::string body;
 };
 
+/// Asynchronous operations one after the other: only those are held to the time.
 boost::system::result<Answer> post(const Address& address, const std::string& path, const Globals& globals) {
   boost::asio::io_context context;
   boost::asio::ip::tcp::resolver resolver{context};
@@ -29,17 +30,20 @@ boost::system::result<Answer> post(const Address& address, const std::string& pa
   if (error) return error;
   boost::beast::tcp_stream stream{context};
   stream.expires_after(globals.timeout);
-  stream.connect(found, error);
-  if (error) return error;
+  const auto finish = [&](auto start) {
+    start([&](error_code result, const auto&) { error = result; });
+    context.restart();
+    context.run();
+    return !error;
+  };
   http::request<http::empty_body> request{http::verb::post, path, 11};
   request.set(http::field::host, address.host);
   request.keep_alive(false);
-  http::write(stream, request, error);
-  if (error) return error;
   boost::beast::flat_buffer buffer;
   http::response<http::string_body> response;
-  http::read(stream, buffer, response, error);
-  if (error) return error;
+  if (!finish([&](auto done) { stream.async_connect(found, done); })) return error;
+  if (!finish([&](auto done) { http::async_write(stream, request, done); })) return error;
+  if (!finish([&](auto done) { http::async_read(stream, buffer, response, done); })) return error;
   return Answer{response.result_int(), std::move(response.body())};
 }
 
