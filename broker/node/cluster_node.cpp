@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kMetadataLogDirectory = "__cluster_metadata-0";
 constexpr std::chrono::milliseconds kTellInterval = 5s;
 constexpr std::chrono::milliseconds kLeaveWithoutController = 2s;
+constexpr std::chrono::milliseconds kHandOverNewsWait = 1s;
 
 raft::RaftDriver::Options raft_options(const ClusterNode::Options& options) {
   const auto& cluster = options.settings.cluster;
@@ -53,6 +54,23 @@ controller::MetadataDriver::Options metadata_options(const ClusterNode::Options&
   return to;
 }
 
+/// What others can lead they do.
+bool has_handed_over(const MetadataImage& image, BrokerId from) {
+  const auto* known = image.find_broker(from);
+  if (known != nullptr && known->is_active()) return false;
+  const auto may_lead = [&](BrokerId id) {
+    const auto* broker = image.find_broker(id);
+    return broker != nullptr && broker->is_active();
+  };
+  bool all = true;
+  image.for_each_topic([&](const controller::TopicImage& topic) {
+    all &= std::ranges::none_of(topic.partitions, [&](const controller::PartitionImage& partition) {
+      return partition.leader == from && std::ranges::any_of(partition.isr, may_lead);
+    });
+  });
+  return all;
+}
+
 }  // namespace
 
 ClusterNode::ClusterNode(Options options)
@@ -66,7 +84,9 @@ ClusterNode::ClusterNode(Options options)
       thread_, addresses_, peer::RaftTransport::Options{.self = self(), .own_address = options_.quorum_address},
       peer::RaftTransport::Listeners{
           .on_messages = [this](std::vector<raft::Message> messages) { raft_->deliver(std::move(messages)); },
-          .on_gone = [this](BrokerId node) { on_peer_gone(node); }});
+          .on_gone = [this](BrokerId node) { on_peer_gone(node); },
+          .on_foreign = [this](const std::set<BrokerId>& nodes,
+                               const std::string& cluster_id) { on_foreign_peers(nodes, cluster_id); }});
   if (!options_.identity.cluster_id.empty()) transport_->set_cluster_id(options_.identity.cluster_id);
   client_ = std::make_unique<peer::ClusterClient>(thread_, &addresses_, "sluice-" + std::to_string(self().value()));
   metadata_ = std::make_unique<controller::MetadataDriver>(
@@ -155,6 +175,16 @@ void ClusterNode::on_peer_gone(BrokerId node) {
   metadata_->on_broker_gone(node);
 }
 
+/// Where most voters that this node knows are of another cluster, no leader of its own will ever be heard of: its disk
+/// is the wrong one. One voter may itself be the one with a wrong disk. On any thread.
+void ClusterNode::on_foreign_peers(const std::set<BrokerId>& nodes, const std::string& cluster_id) {
+  const auto voters = metadata_->voters();
+  const auto foreign = std::ranges::count_if(voters, [&](const auto& voter) { return nodes.contains(voter.node); });
+  if (static_cast<std::size_t>(foreign) * 2 <= voters.size()) return;
+  options_.on_fatal("log.dirs are of cluster_id=" + options_.identity.cluster_id +
+                    ", but most of the voters are of cluster_id=" + cluster_id);
+}
+
 void ClusterNode::join() { lifecycle_->start(); }
 
 void ClusterNode::on_lifecycle_change() {
@@ -228,6 +258,12 @@ void ClusterNode::leave(std::chrono::milliseconds within) {
     spdlog::warn("shutting down though the controller has not said that it may: {}",
                  now - began < within ? "there is none" : "it took too long");
     return;
+  }
+  // Until the partitions here know that others lead them: else they would go on as their leaders, with nobody to tell
+  // them better, and those who produce to them would wait for nothing.
+  const auto handed_over = [this](const MetadataImage& image) { return has_handed_over(image, self()); };
+  if (!publisher_.wait_for(handed_over, kHandOverNewsWait)) {
+    spdlog::warn("shutting down though the news of who leads now has not come");
   }
 }
 

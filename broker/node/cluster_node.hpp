@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "broker/config/broker_config.hpp"
@@ -93,6 +94,7 @@ class ClusterNode final : public controller::QuorumInfo {
   void follow_cluster_id(const controller::MetadataImage& image);
   void on_lifecycle_change();
   void on_peer_gone(BrokerId node);
+  void on_foreign_peers(const std::set<BrokerId>& nodes, const std::string& cluster_id);
   void remember_quorum();
 
   const Options options_;

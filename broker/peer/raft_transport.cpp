@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -44,6 +45,7 @@ struct RaftTransport::Parts : std::enable_shared_from_this<Parts> {
   void on_lost(BrokerId node, bool refused);
   void close();
   bool is_of_this_cluster(const pb::RaftFrame& frame);
+  void note_foreign(const pb::RaftFrame& frame);
   std::string known_cluster_id() const {
     const std::lock_guard lock{mutex};
     return cluster_id;
@@ -56,8 +58,9 @@ struct RaftTransport::Parts : std::enable_shared_from_this<Parts> {
 
   std::map<BrokerId, Peer> peers;  // on the io thread
 
-  mutable std::mutex mutex;  // of these two
+  mutable std::mutex mutex;  // of these three
   std::string cluster_id;
+  std::set<BrokerId> foreign;  // bounded by those with an address
   Clock::time_point warned_at{};
 
   mutable std::shared_mutex telling;  // shared while a listener is called
@@ -131,13 +134,29 @@ void RaftTransport::Parts::close() {
 
 bool RaftTransport::Parts::is_of_this_cluster(const pb::RaftFrame& frame) {
   const std::lock_guard lock{mutex};
-  if (cluster_id.empty() || frame.cluster_id().empty() || frame.cluster_id() == cluster_id) return true;
+  if (cluster_id.empty() || frame.cluster_id().empty() || frame.cluster_id() == cluster_id) {
+    if (!foreign.empty()) foreign.erase(BrokerId{frame.node()});
+    return true;
+  }
   if (const auto now = Clock::now(); now - warned_at >= kBetweenWarnings) {
     warned_at = now;
     spdlog::warn("node_id={} at {}:{} is of cluster_id={}, this node of cluster_id={}: its messages are dropped",
                  frame.node(), frame.host(), frame.port(), frame.cluster_id(), cluster_id);
   }
   return false;
+}
+
+void RaftTransport::Parts::note_foreign(const pb::RaftFrame& frame) {
+  const BrokerId node{frame.node()};
+  if (!listeners.on_foreign || !addresses.quorum_address(node)) return;
+  std::set<BrokerId> all;
+  {
+    const std::lock_guard lock{mutex};
+    if (!foreign.insert(node).second) return;
+    all = foreign;
+  }
+  const std::shared_lock lock{telling};
+  if (!stopped) listeners.on_foreign(all, frame.cluster_id());
 }
 
 RaftTransport::RaftTransport(IoThread& thread, AddressBook& addresses, Options options, Listeners listeners)
@@ -158,7 +177,11 @@ bool RaftTransport::receive(ByteView bytes) {
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
   const BrokerId sender{frame.node()};
   if (frame.node() < 0 || frame.port() > std::numeric_limits<std::uint16_t>::max()) return false;
-  if (sender == parts_->options.self || !parts_->is_of_this_cluster(frame)) return true;
+  if (sender == parts_->options.self) return true;
+  if (!parts_->is_of_this_cluster(frame)) {
+    parts_->note_foreign(frame);
+    return true;
+  }
   std::vector<raft::Message> messages;
   for (const auto& encoded : frame.messages()) {
     auto message = raft::decode_message(as_byte_view(encoded));

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "broker/peer/address_book.hpp"
@@ -25,6 +26,9 @@ class RaftTransport final : public raft::Transport {
     std::function<void(std::vector<raft::Message>)> on_messages;
     /// Its process is known to be gone. On the io thread.
     std::function<void(BrokerId)> on_gone;
+    /// `nodes`, of those whose address is known, are of another cluster by what they said last: whenever these become
+    /// more. On any thread.
+    std::function<void(const std::set<BrokerId>& nodes, const std::string& cluster_id)> on_foreign{};
   };
 
   RaftTransport(IoThread& thread, AddressBook& addresses, Options options, Listeners listeners);

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
+#include <set>
+#include <utility>
 
 #include "broker/raft/raft_codec.hpp"
 #include "protocol/peer/peer_apis.hpp"
@@ -40,6 +42,11 @@ struct Node {
                                      [this](BrokerId node) {
                                        const std::lock_guard lock{mutex};
                                        gone.push_back(node);
+                                     },
+                                 .on_foreign =
+                                     [this](const std::set<BrokerId>& nodes, const std::string& cluster_id) {
+                                       const std::lock_guard lock{mutex};
+                                       foreign.emplace_back(nodes, cluster_id);
                                      }});
   }
   ~Node() {
@@ -66,6 +73,7 @@ struct Node {
   std::mutex mutex;
   std::vector<raft::Message> received;
   std::vector<BrokerId> gone;
+  std::vector<std::pair<std::set<BrokerId>, std::string>> foreign;
 };
 
 }  // namespace
@@ -110,6 +118,24 @@ TEST_CASE("frames of another cluster are dropped once both are known", "[peer]")
   CHECK(receiver.received.size() == 1);
   CHECK(receiver.transport->receive(as_byte_view(early)));
   CHECK(receiver.received.size() == 2);
+}
+
+TEST_CASE("who is of another cluster is told once, of those with an address, until it comes round", "[peer]") {
+  Node sender{1};
+  Node stranger{2};
+  Node receiver{9};
+  receiver.transport->set_cluster_id("one");
+  receiver.addresses.set_quorum_address(BrokerId{1}, {"127.0.0.1", 1});
+  for (auto* node : {&sender, &stranger}) node->transport->set_cluster_id("another");
+  const auto of_another = sender.frame_of({message(1, 9)});
+  const std::pair<std::set<BrokerId>, std::string> told{{BrokerId{1}}, "another"};
+  for (int i = 0; i < 2; ++i) CHECK(receiver.transport->receive(as_byte_view(of_another)));
+  CHECK(receiver.transport->receive(as_byte_view(stranger.frame_of({message(2, 9)}))));
+  CHECK(receiver.foreign == std::vector{told});
+  sender.transport->set_cluster_id("one");
+  CHECK(receiver.transport->receive(as_byte_view(sender.frame_of({message(1, 9)}))));
+  CHECK(receiver.transport->receive(as_byte_view(of_another)));
+  CHECK(receiver.foreign == std::vector(2, told));
 }
 
 TEST_CASE("frames that make no sense are refused", "[peer]") {
