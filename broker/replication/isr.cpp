@@ -122,9 +122,11 @@ std::optional<Offset> Isr::replicated_end(Ends own, bool synced, int min_in_sync
   return end;
 }
 
+/// One that could not join is waited for again when it has kept up beyond the time that it is not asked for: till then
+/// it may have gone, as those do that were refused because they leave.
 bool Isr::is_waited_for(const Follower& follower, bool synced) const {
-  return follower.end(synced) >= epoch_start_ && last_now_ - follower.last_caught_up(synced) <= kJoinWait &&
-         last_now_ >= retry_at_;
+  const auto caught_up_at = follower.last_caught_up(synced);
+  return follower.end(synced) >= epoch_start_ && last_now_ - caught_up_at <= kJoinWait && caught_up_at >= retry_at_;
 }
 
 bool Isr::is_caught_up(const Follower& follower, Offset own_end, bool synced, std::chrono::milliseconds lag_max,

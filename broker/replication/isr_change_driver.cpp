@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <spdlog/spdlog.h>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "broker/controller/controller.hpp"
 #include "broker/controller/controller_request.hpp"
+#include "broker/controller/metadata_image.hpp"
 #include "broker/replication/partition.hpp"
 #include "broker/replication/partition_key.hpp"
 #include "broker/replication/partition_table.hpp"
@@ -26,6 +31,39 @@ bool is_no_answer(ErrorCode error) {
          error == ErrorCode::unknown_server_error;
 }
 
+/// Of the change that was asked for it is known whether it was made.
+bool is_definite(ErrorCode error) {
+  return error == ErrorCode::none || error == ErrorCode::ineligible_replica || error == ErrorCode::invalid_request;
+}
+
+/// What the controller would say now (KIP-841). It is asked again after the time that follows any refusal: by then the
+/// image may show the broker serving.
+AlterPartitionResponse::Item refuse_for_now(const AlterPartitionRequest::Change& change) {
+  AlterPartitionResponse::Item item;
+  item.topic_id = change.topic_id;
+  item.partition = change.partition;
+  item.error_code = ErrorCode::ineligible_replica;
+  return item;
+}
+
+/// One line for all that were refused for the same reason: a broker that leaves is in many partitions.
+class Refusals {
+ public:
+  void add(ErrorCode reason, const Partition& partition) {
+    auto& [count, example] = by_reason_[reason];
+    if (count++ == 0) example = partition.name().to_string();
+  }
+  void tell() const {
+    for (const auto& [reason, refused] : by_reason_) {
+      spdlog::info("partitions={} changes of ISRs were refused: {} (partition={}{})", refused.first,
+                   protocol::name(reason), refused.second, refused.first > 1 ? " and others" : "");
+    }
+  }
+
+ private:
+  std::map<ErrorCode, std::pair<std::size_t, std::string>> by_reason_;
+};
+
 }  // namespace
 
 struct IsrChangeDriver::Parts : std::enable_shared_from_this<Parts> {
@@ -37,6 +75,7 @@ struct IsrChangeDriver::Parts : std::enable_shared_from_this<Parts> {
   void want(const PartitionPtr& partition);
   void look_again();  ///< soon, on the thread
   void send();
+  bool keep_eligible(AlterPartitionRequest::Change& change, const Partition& partition) const;
   void take(const AlterPartitionResponse& response);
   void take_items(const AlterPartitionResponse& response);
   void fail(ErrorCode error);
@@ -57,6 +96,7 @@ struct IsrChangeDriver::Parts : std::enable_shared_from_this<Parts> {
 
   // On the thread.
   std::map<PartitionKey, PartitionPtr> asked;  // of the request under way; empty: none is
+  std::set<PartitionKey> undecided;            // whose last change may have been made, or may yet be
   bool waits = false;                          // for retry_timer
   Clock::time_point idle_noted_at{};
   std::unique_ptr<Timer> retry_timer;
@@ -95,13 +135,36 @@ void IsrChangeDriver::Parts::send() {
   for (auto& partition : candidates) {
     auto change = partition->take_isr_change(now);
     if (!change) continue;
-    asked.emplace(PartitionKey{change->topic_id, change->partition}, std::move(partition));
+    const PartitionKey key{change->topic_id, change->partition};
+    // What may have been made already only the controller can refuse.
+    if (!undecided.contains(key) && !keep_eligible(*change, *partition)) {
+      partition->on_isr_response(refuse_for_now(*change), now);
+      continue;
+    }
+    undecided.insert(key);
+    asked.emplace(key, std::move(partition));
     request.changes.push_back(std::move(*change));
   }
   if (asked.empty()) return;
   controller::call(controller, std::move(request), [self = shared_from_this()](const AlterPartitionResponse& response) {
     self->thread.post([self, response] { self->take(response); });
   });
+}
+
+/// The partition counts on those who are left out here until it has the answer, as on any who may have joined. False:
+/// nothing would change.
+bool IsrChangeDriver::Parts::keep_eligible(AlterPartitionRequest::Change& change, const Partition& partition) const {
+  if (options.images == nullptr) return true;
+  const auto image = options.images->image();
+  const auto left_out = std::erase_if(change.isr, [&](const AlterPartitionRequest::Member& member) {
+    const auto* broker = image->find_broker(member.id);
+    return member.id != options.self && (broker == nullptr || !broker->is_active());
+  });
+  if (left_out == 0) return true;
+  const auto committed = partition.isr();
+  return committed.size() != change.isr.size() || !std::ranges::all_of(change.isr, [&](const auto& member) {
+           return std::ranges::find(committed, member.id) != committed.end();
+         });
 }
 
 void IsrChangeDriver::Parts::take(const AlterPartitionResponse& response) {
@@ -116,15 +179,14 @@ void IsrChangeDriver::Parts::take(const AlterPartitionResponse& response) {
 void IsrChangeDriver::Parts::take_items(const AlterPartitionResponse& response) {
   const auto now = Clock::now();
   bool refused_for_now = false;
+  Refusals refusals;
   for (const auto& item : response.items) {
     const auto found = asked.find({item.topic_id, item.partition});
     if (found == asked.end()) continue;
     const auto partition = std::move(found->second);
     asked.erase(found);
-    if (item.error_code != ErrorCode::none) {
-      spdlog::info("partition={} leader_epoch={} change of the ISR refused: {}", partition->name().to_string(),
-                   partition->leader_epoch().value(), protocol::name(item.error_code));
-    }
+    if (is_definite(item.error_code)) undecided.erase({item.topic_id, item.partition});
+    if (item.error_code != ErrorCode::none) refusals.add(item.error_code, *partition);
     // An item can't say that there is no controller otherwise.
     if (item.error_code == ErrorCode::not_controller || is_no_answer(item.error_code)) {
       partition->on_isr_failed(true);
@@ -134,6 +196,7 @@ void IsrChangeDriver::Parts::take_items(const AlterPartitionResponse& response) 
     }
     partition->on_isr_response(item, now);
   }
+  refusals.tell();
   const bool unanswered = !asked.empty();
   for (const auto& [key, partition] : std::exchange(asked, {})) {
     partition->on_isr_failed(true);
@@ -170,9 +233,14 @@ void IsrChangeDriver::Parts::check() {
     idle_noted_at = now;
     options.note_idle();
   }
-  partitions.for_each([now](const PartitionPtr& partition) {
-    if (partition->is_leader() && !partition->is_only_replica()) partition->check_isr(now);
+  bool refuses = false;
+  partitions.for_each([&](const PartitionPtr& partition) {
+    if (!partition->is_leader() || partition->is_only_replica()) return;
+    partition->check_isr(now);
+    refuses = refuses || partition->check_in_sync() == ErrorCode::not_enough_replicas;
   });
+  // An idle follower that was taken out says nothing that would bring it back, and its partition takes nothing till then.
+  if (refuses && options.note_idle) options.note_idle();
   schedule_check();
 }
 
