@@ -111,6 +111,7 @@ void DataPlane::connect(ClusterNode& cluster) {
   isr_changes_ = std::make_unique<replication::IsrChangeDriver>(
       replication::IsrChangeDriver::Options{.self = settings_.node_id,
                                             .lag_max = settings_.cluster.replica_lag_max,
+                                            .images = &images,
                                             .note_idle = [this] { replica_fetches_.note_idle(); }},
       cluster.thread(), *partitions_, cluster.controller());
   fetchers_ = std::make_unique<replication::FetcherManager>(settings_, *partitions_, cluster.addresses());
@@ -224,7 +225,16 @@ void DataPlane::stop_serving() {
   if (cleaner_) cleaner_->stop();
   options_.metrics.groups.count_with({});  // their threads end
   if (groups_) groups_->stop();
-  if (partitions_) partitions_->for_each([](const auto& partition) { partition->wake_watchers(); });
+  if (!partitions_) return;
+  // What is led here still (nobody could take it over, or the news of who did has not come) may be replicated to others
+  // who are gone: whoever waits for that tries again elsewhere, and does not hold up the end of its connection.
+  partitions_->for_each([](const auto& partition) {
+    if (partition->is_leader() && !partition->is_only_replica()) {
+      partition->stop(protocol::ErrorCode::not_leader_or_follower);
+    } else {
+      partition->wake_watchers();
+    }
+  });
 }
 
 void DataPlane::close() {

@@ -235,6 +235,18 @@ TEST_CASE("a follower that keeps up with a steady stream is waited for, so that 
     leader.send(kStart + 1ms, 20);
     leader.isr.on_change_failed(false, kStart + 2ms);
     CHECK(leader.replicated() == Offset{30});
+
+    SECTION("nor later, where it has not come again since: it may be gone") {
+      leader.fetch(2, 30, kStart + Isr::kRetryAfter);
+      leader.end = 40;
+      leader.isr.tick(kStart + Isr::kRetryAfter + 10ms);
+      CHECK(leader.replicated() == Offset{40});
+    }
+    SECTION("but again once it has kept up for longer than that") {
+      leader.fetch(2, 30, kStart + Isr::kRetryAfter + 2ms);
+      leader.end = 40;
+      CHECK(leader.replicated() == Offset{30});
+    }
   }
   SECTION("not when the controller has just taken it out") {
     leader.isr.apply(image_of({1, 2}, 1));
