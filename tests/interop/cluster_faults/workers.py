@@ -1,5 +1,6 @@
 """Producers and consumers, each a process, and what they tell (see stream.py)."""
 
+import collections
 import json
 import os
 import signal
@@ -80,3 +81,23 @@ class Worker:
 
     def __exit__(self, *_):
         self.kill()
+
+
+def await_read(producers, consumers, seconds):
+    """Gives the consumers time to read all that was acknowledged; what they have not is the checker's to tell."""
+    wanted = collections.Counter()
+    for worker in producers:
+        for event in worker.events:
+            if event["event"] == "ack":
+                wanted[event["p"]] = max(wanted[event["p"]], event["o"])
+    reached = {worker: collections.Counter({event["p"]: event["o"] for event in worker.events if event["event"] == "read"})
+               for worker in consumers}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for worker in consumers:
+            for event in worker.look():
+                if event["event"] == "read":
+                    reached[worker][event["p"]] = event["o"]
+        if all(found[partition] >= offset for found in reached.values() for partition, offset in wanted.items()):
+            return
+        time.sleep(0.1)

@@ -155,12 +155,7 @@ class Story:
     def judge(self):
         for worker in self.producers:
             worker.stop()
-        wanted = collections.Counter()
-        for worker in self.producers:
-            for event in worker.events:
-                if event["event"] == "ack":
-                    wanted[event["p"]] = max(wanted[event["p"]], event["o"])
-        self._await_read(wanted)
+        workers.await_read(self.producers, self.consumers, HEAL_SECONDS)
         for worker in self.consumers:
             worker.stop()
         history = History()
@@ -174,20 +169,6 @@ class Story:
         expect(not complaints, f"{dict(kinds)}; the first:\n{shown}")
         records = sum(len(found) for found in history.acknowledged.values())
         self.report.fact(f"{records} records acknowledged, {sum(map(len, history.reads.values()))} read by {len(self.consumers)} consumers")
-
-    def _await_read(self, wanted):
-        """Gives the consumers time to read all that was acknowledged; what they have not is the checker's to tell."""
-        reached = {worker: collections.Counter({event["p"]: event["o"] for event in worker.events if event["event"] == "read"})
-                   for worker in self.consumers}
-        deadline = time.monotonic() + HEAL_SECONDS
-        while time.monotonic() < deadline:
-            for worker in self.consumers:
-                for event in worker.look():
-                    if event["event"] == "read":
-                        reached[worker][event["p"]] = event["o"]
-            if all(found[partition] >= offset for found in reached.values() for partition, offset in wanted.items()):
-                return
-            time.sleep(0.1)
 
     def compare(self):
         time.sleep(1)

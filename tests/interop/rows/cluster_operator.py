@@ -159,7 +159,7 @@ class Story:
         consumers = [worker for worker in self.workers if worker.verb == "consume"]
         for worker in producers:
             worker.stop()
-        time.sleep(3)
+        workers.await_read(producers, consumers, HEAL_SECONDS)
         history = History()
         for worker in producers:
             history.producer(worker.name, worker.events)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import time
 
@@ -202,16 +201,22 @@ def replica_verification(scenario):
         scenario.bench.fill(topic, partition, checks.plain_records(RECORDS))
     command = KafkaTools.command(scenario.tools, "ReplicaVerificationTool", "--broker-list", scenario.tools.bootstrap,
                                  "--topics-include", topic, "--time", "-2", "--report-interval-ms", "1000")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    time.sleep(10)
-    process.send_signal(signal.SIGTERM)
+    path = os.path.join(scenario.cluster.home, "replica-verification.txt")
+
+    def told():
+        with open(path) as file:
+            return file.read()
+
+    with open(path, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
     try:
-        output, _ = process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:
+        checks.eventually(lambda: re.search(r"max lag is 0 for partition \S+ at offset \d+ among 3 partitions", told()), 60)
+    except Exception as error:
+        raise checks.Failure(f"{error}: {told()[-2000:]}") from error
+    finally:
         process.kill()
-        output, _ = process.communicate()
-    lags = re.findall(r"max lag is (-?\d+) for partition (\S+) at offset (\d+) among (\d+) partitions", output)
-    expect(lags and lags[-1][0] == "0" and lags[-1][3] == "3", output[-2000:])
+        process.wait()
+    output = told()
     expect("differ" not in output and "doesn't match" not in output and "not expected" not in output, output[-2000:])
 
 
