@@ -1,22 +1,23 @@
 #include <algorithm>
 
 #include "broker/raft/raft.hpp"
-#include "protocol/base/assert.hpp"
 #include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::raft {
 
-/// A leader of this term spoke.
-void Raft::follow(const ReplicaKey& leader, Now now) {
-  SLUICE_ASSERT(!leadership_, term(), leader);  // two leaders of one term
+/// A leader of this term spoke. False: this server leads the term itself, and nobody else can (Raft 3.4): what claims
+/// to come from another leader is damaged or made up, and to be dropped.
+bool Raft::follow(const ReplicaKey& leader, Now now) {
+  if (leadership_) return false;
   if (candidacy_ || leader_ != leader) become_follower(term(), leader, now);
   heard_at_ = now.steady;
   campaigns_ = 0;
   reset_election_deadline(now);
+  return true;
 }
 
 void Raft::on(const AppendRequest& request, const Message& message, Now now) {
-  follow(message.from, now);
+  if (!follow(message.from, now)) return;
   const bool is_sound = std::all_of(request.entries.begin(), request.entries.end(),
                                     [](const Entry& entry) { return entry.checksum == checksum_of(entry); });
   if (!is_sound) return;  // damaged on its way; the leader sends it again
@@ -50,7 +51,7 @@ void Raft::on(const AppendRequest& request, const Message& message, Now now) {
 }
 
 void Raft::on(const Heartbeat& heartbeat, const Message& message, Now now) {
-  follow(message.from, now);
+  if (!follow(message.from, now)) return;
   log_.commit_to(std::min(heartbeat.commit_index, log_.last_index()));
   settle_role();
   reply(message.from, HeartbeatResponse{.pulse = heartbeat.pulse});

@@ -170,7 +170,7 @@ class Raft {
   Duration random_duration(Duration below);
 
   // follower.cpp
-  void follow(const ReplicaKey& leader, Now now);
+  bool follow(const ReplicaKey& leader, Now now);
   void on(const AppendRequest& request, const Message& message, Now now);
   void on(const Heartbeat& heartbeat, const Message& message, Now now);
 

@@ -34,7 +34,7 @@ void Raft::on(const SnapshotResponse& response, const Message& message, Now now)
 }
 
 void Raft::on(const SnapshotRequest& request, const Message& message, Now now) {
-  follow(message.from, now);
+  if (!follow(message.from, now)) return;
   const auto& snapshot = request.snapshot;
   // What the log has anyway is not taken from a snapshot (thesis 5.3): nothing behind it is thrown away.
   if (log_.matches(snapshot.index, snapshot.term)) log_.commit_to(snapshot.index);

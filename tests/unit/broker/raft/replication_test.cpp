@@ -14,6 +14,28 @@ TEST_CASE("what a majority has is committed, applied everywhere, in order (3.5)"
   CHECK(cluster.propose(2, "d").refusal == Refusal::not_leader);
 }
 
+TEST_CASE("a leader drops what another claims to say as the leader of its own term (3.4)", "[raft]") {
+  RaftCluster cluster{3};
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.settle();
+  const auto term = cluster.raft(1).term();
+  const auto last = cluster.raft(1).log().last_index();
+  const auto body = GENERATE_COPY(
+      as<MessageBody>{},
+      AppendRequest{.prev_index = last, .prev_term = term, .commit_index = LogIndex{9}, .pulse{}, .entries = {}},
+      Heartbeat{.commit_index = LogIndex{9}, .pulse{}},
+      SnapshotRequest{
+          .snapshot = {.index = LogIndex{9}, .term = term, .configuration{}}, .done = true, .pulse{}, .data = "state"});
+  cluster.step(Message{replica(2), replica(1), term, body});
+  cluster.settle();
+  CHECK(cluster.raft(1).role() == Role::leader);
+  CHECK(cluster.raft(1).log().last_index() == last);
+  cluster.propose(1, "b");
+  cluster.settle();
+  CHECK(cluster.applied(3) == std::vector<std::string>{"a", "b"});
+}
+
 TEST_CASE("an entry is acknowledged when it is durable (3.8)", "[raft]") {
   RaftCluster cluster{3};
   cluster.elect(1);
