@@ -21,11 +21,12 @@ ClusterHealth ClusterHealthCount::count(const MetadataImage& image) const {
   health.brokers = image.brokers().size();
   for (const auto& broker : image.brokers()) health.brokers_fenced += broker.fenced ? 1 : 0;
   health.topics = image.topic_count();
-  const auto min_by_default = static_cast<std::size_t>(config::resolve(config_, {}).min_insync_replicas);
+  const auto config = config_.with_dynamic_defaults(image.broker_configs(kNoBroker));
+  const auto min_by_default = static_cast<std::size_t>(config::resolve(config, {}).min_insync_replicas);
   image.for_each_topic([&](const TopicImage& topic) {
-    const auto min_in_sync =
-        topic.configs.empty() ? min_by_default
-                              : static_cast<std::size_t>(config::resolve(config_, topic.configs).min_insync_replicas);
+    const auto min_in_sync = topic.configs.empty()
+                                 ? min_by_default
+                                 : static_cast<std::size_t>(config::resolve(config, topic.configs).min_insync_replicas);
     for (const auto& partition : topic.partitions) {
       const bool is_behind = partition.isr.size() < partition.replicas.size();
       const bool is_under_min = partition.isr.size() < min_in_sync;

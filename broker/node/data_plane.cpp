@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/descriptor_limit.hpp"
+#include "broker/controller/effective_config.hpp"
 #include "broker/integrity/damage_report.hpp"
 #include "broker/integrity/recovery_watch.hpp"
 #include "broker/replication/log_upkeep.hpp"
@@ -140,6 +141,7 @@ bool DataPlane::load() {
 }
 
 bool DataPlane::open_logs(const MetadataImage& image) {
+  const auto config = controller::effective_config(options_.config, image, settings_.node_id);
   // A topic's partitions are asked for one after the other.
   const controller::TopicImage* resolved = nullptr;
   storage::LogOptions options;
@@ -147,7 +149,7 @@ bool DataPlane::open_logs(const MetadataImage& image) {
     const auto* topic = image.find_topic(name.topic);
     if (topic == nullptr || topic->find_partition(name.partition) == nullptr) return std::nullopt;
     if (std::exchange(resolved, topic) != topic) {
-      options = partitions_->log_options(config::resolve(options_.config, topic->configs));
+      options = partitions_->log_options(config::resolve(config, topic->configs));
     }
     return options;
   };
@@ -173,7 +175,8 @@ bool DataPlane::open_logs(const MetadataImage& image) {
 
 /// Each after those that it rests on.
 void DataPlane::follow_images() {
-  cluster_->publisher().subscribe([this](const MetadataDelta& delta, const std::shared_ptr<const MetadataImage>&) {
+  cluster_->publisher().subscribe([this](const MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
+    partitions_->follow_defaults(*after);
     partitions_->apply(delta, wall_clock_now());
     fetchers_->apply(delta);
     groups_->apply(delta);
@@ -189,11 +192,12 @@ void DataPlane::start() {
       spdlog::error("checkpoints can't be written: {}", done.error().message());
     }
   });
-  housekeeping_.every(std::chrono::seconds{1},
-                      [this, delay = config::resolve(options_.config, {}).file_delete_delay_ms] {
-                        directory_watch_->look();
-                        logs_->remove_retired(wall_clock_now(), delay);
-                      });
+  housekeeping_.every(std::chrono::seconds{1}, [this] {
+    directory_watch_->look();
+    const auto image = cluster_->publisher().image();
+    const auto config = controller::effective_config(options_.config, *image, settings_.node_id);
+    logs_->remove_retired(wall_clock_now(), config::resolve(config, {}).file_delete_delay_ms);
+  });
   housekeeping_.every(settings_.log_retention_check_interval_ms,
                       [this] { replication::run_log_upkeep(*partitions_, wall_clock_now(), options_.metrics); });
   housekeeping_.every(settings_.groups.offsets_retention_check_interval, [this] { groups_->forget_expired(); });

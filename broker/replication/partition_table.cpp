@@ -6,12 +6,20 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "broker/controller/effective_config.hpp"
+
 namespace sluice::broker::replication {
 namespace {
 
 std::shared_ptr<Partition> pick(const std::vector<std::shared_ptr<Partition>>& partitions, PartitionId partition) {
   const auto index = static_cast<std::size_t>(partition.value());
   return partition.value() >= 0 && index < partitions.size() ? partitions[index] : nullptr;
+}
+
+/// Its role would be the same.
+bool is_same(const controller::PartitionImage& partition, const controller::TopicImage* topic_before) {
+  const auto* before = topic_before == nullptr ? nullptr : topic_before->find_partition(partition.partition);
+  return before != nullptr && *before == partition;
 }
 
 /// Returns once everything that the partition holds is as safe as its settings demand, or can't be.
@@ -29,6 +37,7 @@ PartitionTable::PartitionTable(storage::LogManager& logs, SyncQueue& syncer, Rep
       syncer_(syncer),
       events_(events),
       config_(config),
+      effective_(config),
       this_broker_(settings.node_id),
       lag_max_(settings.cluster.replica_lag_max),
       producer_id_expiration_(settings.producer_id_expiration_ms) {}
@@ -68,6 +77,29 @@ storage::LogOptions PartitionTable::log_options(const config::TopicSettings& set
           .preallocate = settings.preallocate,
           .producer_id_expiration_ms = producer_id_expiration_,
           .file_delete_delay_ms = settings.file_delete_delay_ms};
+}
+
+void PartitionTable::follow_defaults(const controller::MetadataImage& image) {
+  auto effective = controller::effective_config(config_, image, this_broker_);
+  if (effective.dynamic_defaults() == effective_.dynamic_defaults() &&
+      effective.dynamic_broker() == effective_.dynamic_broker()) {
+    return;
+  }
+  effective_ = std::move(effective);
+  image.for_each_topic([this](const controller::TopicImage& topic) {
+    if (const auto known = find_topic(topic.id)) set_settings(settings_of(topic, known.get()), known);
+  });
+}
+
+void PartitionTable::set_settings(const Partition::SettingsPtr& settings, const TopicPtr& topic) {
+  for (const auto& partition : topic->partitions) {
+    if (!partition || partition->settings() == settings) continue;
+    partition->set_settings(settings);
+    partition->log().set_options(log_options(*settings));
+  }
+  const std::unique_lock lock{mutex_};
+  compacted_.erase(topic->id);
+  if (settings->cleanup_compact) compacted_[topic->id] = topic;
 }
 
 void PartitionTable::apply(const controller::MetadataDelta& delta, Timestamp now, Instant instant) {
@@ -118,7 +150,7 @@ void PartitionTable::open_topic(const controller::TopicChange& topic_change, Tim
         known->set_settings(change.settings);
         known->log().set_options(log_options(*change.settings));
       }
-      give_role(*known, partition, instant);
+      if (!is_same(partition, change.before)) give_role(*known, partition, instant);
     } else if (partition.has_replica(this_broker_)) {
       known = open_partition(change, partition);
       if (known) opened.push_back(known);
@@ -137,7 +169,7 @@ void PartitionTable::open_topic(const controller::TopicChange& topic_change, Tim
 
 /// Those that its partitions have already, where nothing about them has changed.
 Partition::SettingsPtr PartitionTable::settings_of(const controller::TopicImage& topic, const Topic* before) const {
-  const auto settings = std::make_shared<const config::TopicSettings>(config::resolve(config_, topic.configs));
+  const auto settings = std::make_shared<const config::TopicSettings>(config::resolve(effective_, topic.configs));
   if (before == nullptr) return settings;
   for (const auto& partition : before->partitions) {
     if (!partition) continue;

@@ -34,6 +34,10 @@ class PartitionTable {
   std::shared_ptr<Partition> find(std::string_view topic, PartitionId partition) const;
   std::shared_ptr<Partition> find(const Uuid& topic_id, PartitionId partition) const;
 
+  /// Goes by the dynamic settings of brokers in `image` from here on, for all topics: cheap where they are the same as
+  /// before. Before the `apply` of what else is new in it.
+  void follow_defaults(const controller::MetadataImage& image);
+
   /// Brings the replicas in step with `delta`. A log that can't be created is logged and left out: its partition
   /// answers KAFKA_STORAGE_ERROR until the next start. Blocks until what was opened and has no other replica is synced.
   void apply(const controller::MetadataDelta& delta, Timestamp now, Instant instant = std::chrono::steady_clock::now());
@@ -79,6 +83,7 @@ class PartitionTable {
                   std::vector<std::shared_ptr<Partition>>& opened);
   void close_topic(const controller::TopicImage& image);
   void close_partition(Partition& partition, protocol::ErrorCode reason);
+  void set_settings(const Partition::SettingsPtr& settings, const TopicPtr& topic);
   Partition::SettingsPtr settings_of(const controller::TopicImage& topic, const Topic* before) const;
   std::shared_ptr<Partition> open_partition(const Change& change, const controller::PartitionImage& image);
   std::shared_ptr<storage::Log> open_log(const Change& change, const controller::PartitionImage& image);
@@ -88,7 +93,8 @@ class PartitionTable {
   storage::LogManager& logs_;
   SyncQueue& syncer_;
   ReplicaEvents& events_;
-  const config::BrokerConfig& config_;
+  const config::BrokerConfig& config_;  // what the broker was started with
+  config::BrokerConfig effective_;      // on the metadata's thread
   const BrokerId this_broker_;
   const std::chrono::milliseconds lag_max_;
   const std::chrono::milliseconds producer_id_expiration_;

@@ -119,6 +119,46 @@ TEST_CASE("new settings of a topic reach its partitions, and they keep those tha
   CHECK(it.find()->settings()->min_insync_replicas == 2);
 }
 
+TEST_CASE("topics go by the dynamic settings of brokers, unless they have their own", "[partition_table]") {
+  Table test;
+  test.apply({.configs = {{"retention.bytes", "7"}}});
+  controller::MetadataImage image;
+  image.add_topic(test.now);
+  image.set_broker_config(kNoBroker, "min.insync.replicas", "2");
+  image.set_broker_config(kNoBroker, "log.retention.bytes", "8");
+  image.set_broker_config(kNoBroker, "log.cleanup.policy", "compact");
+  test.table->follow_defaults(image);
+  const auto settings = test.find()->settings();
+  CHECK(settings->min_insync_replicas == 2);
+  CHECK(settings->retention_bytes == 7);
+  int compacted = 0;
+  test.table->for_each_compacted([&](const auto&) { ++compacted; });
+  CHECK(compacted == 1);
+
+  test.table->follow_defaults(image);
+  CHECK(test.find()->settings() == settings);
+  test.apply({.partitions = 2});  // what comes later too
+  CHECK(test.find(1)->settings()->min_insync_replicas == 2);
+  CHECK(test.find(1)->settings()->retention_bytes == 8);
+
+  SECTION("this broker's own go first, but for min.insync.replicas") {
+    image.set_broker_config(kSelf, "log.segment.bytes", "1048577");
+    image.set_broker_config(kSelf, "min.insync.replicas", "1");
+    test.table->follow_defaults(image);
+    CHECK(test.find()->settings()->segment_bytes == 1048577);
+    CHECK(test.find()->settings()->min_insync_replicas == 2);
+  }
+  SECTION("what was started with counts again when they are taken back") {
+    image.set_broker_config(kNoBroker, "min.insync.replicas", std::nullopt);
+    image.set_broker_config(kNoBroker, "log.cleanup.policy", std::nullopt);
+    test.table->follow_defaults(image);
+    CHECK(test.find()->settings()->min_insync_replicas == 1);
+    compacted = 0;
+    test.table->for_each_compacted([&](const auto&) { ++compacted; });
+    CHECK(compacted == 0);
+  }
+}
+
 TEST_CASE("a restarted leader of several replicas begins with the high watermark that was written down",
           "[partition_table]") {
   Table it;
