@@ -36,7 +36,14 @@ void TestBroker::start() {
 void TestBroker::crash_and_restart() {
   const auto from = data_directory();
   ++generation_;
-  std::filesystem::copy(from, data_directory(), std::filesystem::copy_options::recursive);
+  // The broker runs on: a file that is written anew may be renamed between the look and the copy.
+  std::error_code error;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    std::filesystem::remove_all(data_directory());
+    std::filesystem::copy(from, data_directory(), std::filesystem::copy_options::recursive, error);
+    if (!error) break;
+  }
+  REQUIRE_FALSE(error);
   restart();
 }
 
