@@ -31,8 +31,8 @@ bool has_offline_log(Node& node) {
 
 }  // namespace
 
-/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too. A broker one of whose logs
-/// takes no more records, as it says, while its disk works, is started anew.
+/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too. A broker one of whose
+/// logs takes no more records, as it says, while its disk works, is started anew.
 void Simulation::mend() {
   world_->scheduler.after(3s, [this] { mend(); });
   atlas_.look();
@@ -50,7 +50,12 @@ void Simulation::mend() {
   for (auto& [id, node] : world_->nodes) {
     if (!node->is_up() || !has_offline_log(*node)) continue;
     ++counts_["restarted for a log that is offline"];
-    node->give_up();
+    // With durability=os the page cache is what counts, and outlives the process.
+    if (world_->settings.durability == broker::config::Durability::fsync) {
+      node->give_up();
+    } else {
+      node->die(Death::killed);
+    }
     start_later(*node, 2s);
   }
   auto* leader = quorum_leader();

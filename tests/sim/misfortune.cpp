@@ -161,6 +161,7 @@ void Simulation::fail_disk(Node& node) {
                       .repeat = random_.percent(50) ? 1U : 3U,
                       .error = random_.one_of<int>({EIO, EIO, ENOSPC}),
                       .stored_bytes = static_cast<std::size_t>(random_.roll(200))});
+  node.note_danger();
   start_later(node, faults_.down_max + 5s);
   world_->scheduler.after(faults_.down_max + 5s, [&node] { node.calm_disk(); });
 }
@@ -197,6 +198,7 @@ void Simulation::rot(Node& node) {
     byte[0] ^= std::byte{static_cast<unsigned char>(1U << random_.roll(8))};
     (void)(*file)->write_at(position, ByteView{byte});
     (void)(*file)->sync_data();
+    if (path.find("__cluster_metadata") != std::string::npos) world_->watchers->quorum.note_rotten(node.key());
     if (world_->trace.is_told()) world_->trace.tell(node.id(), "rot in " + path + " at " + std::to_string(position));
   }
   start_later(node, faults_.down_max);

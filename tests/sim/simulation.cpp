@@ -44,6 +44,7 @@ Simulation::Simulation(std::uint64_t seed, Plan plan)
       process.metadata().on_broker_gone(BrokerId{to});
     });
   });
+  world_->may_lose_unsynced = [this](HostId host) { return atlas_.may_lose_unsynced(host); };
   admin_ = add_client();
 }
 

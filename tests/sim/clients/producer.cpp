@@ -55,9 +55,12 @@ void Producer::produce() {
 
 void Producer::pump(Line& line) {
   if (line.waits) return;
+  // A partition that does not know a producer takes whatever sequence comes first, as in Kafka, whose state may have
+  // been deleted: what follows the first batch must not get to a new leader before it.
+  const auto in_flight_max = kind_ == ProducerKind::idempotent && !line.is_known ? 1 : kInFlight;
   std::size_t under_way = 0;
   for (auto& batch : line.batches) {
-    if (under_way == kInFlight) return;
+    if (under_way == in_flight_max) return;
     ++under_way;
     if (!batch.sent) send(line, batch);
     if (line.waits) return;
@@ -101,6 +104,7 @@ void Producer::on_answer(const Key& key, std::uint64_t round, std::int32_t seque
       send.done = world_.scheduler.now();
     }
     acknowledged_ += batch->sends.size();
+    line.is_known = true;
     line.batches.erase(batch);
     return pump(line);
   }

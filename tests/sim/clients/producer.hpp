@@ -49,6 +49,7 @@ class Producer {
     std::deque<Batch> batches;
     std::int32_t next_sequence = 0;
     std::uint64_t round = 0;  // answers to earlier ones are passed over
+    bool is_known = false;    // the partition has taken something of this producer's
     bool waits = false;
   };
 

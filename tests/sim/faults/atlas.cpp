@@ -43,7 +43,7 @@ bool Atlas::may_lose_disk(HostId node) const {
 
 bool Atlas::may_lose_unsynced(HostId node) const {
   if (world_.settings.durability == broker::config::Durability::fsync) return true;
-  return damaged_.empty() && has_company(node, false);
+  return std::ranges::all_of(damaged_, [&](HostId id) { return id == node; }) && has_company(node, false);
 }
 
 bool Atlas::is_whole(HostId node) const {
@@ -58,7 +58,27 @@ bool Atlas::is_whole(HostId node) const {
       if (partition.has_replica(BrokerId{node}) && !partition.is_in_sync(BrokerId{node})) whole = false;
     }
   });
-  return whole && it.process().quorum().raft().log().commit_index() + 5 >= world_.watchers->quorum.commit_index();
+  return whole && !it.is_in_danger() && is_sound(node) &&
+         it.process().quorum().raft().log().commit_index() + 5 >= world_.watchers->quorum.commit_index();
+}
+
+bool Atlas::is_sound(HostId node) const {
+  auto& disk = world_.node(node).disk();
+  disk.suspend_faults(true);
+  bool sound = true;
+  world_.node(node).process().replicas().for_each(
+      [&](const std::shared_ptr<broker::replication::Partition>& partition) {
+        auto& log = partition->log();
+        sound = sound && !log.is_offline() && log.damage().empty();
+        for (auto from = log.log_start_offset(); sound && from < log.log_end_offset();) {
+          const auto slice = log.read(from, 1U << 20, log.log_end_offset(), true);
+          sound = slice && (slice->empty() || log.verify(*slice));
+          if (!slice || slice->empty()) break;
+          from = slice->next_offset;
+        }
+      });
+  disk.suspend_faults(false);
+  return sound;
 }
 
 void Atlas::look() {

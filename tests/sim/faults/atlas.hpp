@@ -22,6 +22,9 @@ class Atlas {
   void note_damaged(HostId node) { damaged_.insert(node); }
   /// The node has everything again, as far as anybody can tell.
   bool is_whole(HostId node) const;
+  /// All its logs are in use, and what they have reads well. What nobody has read may still be rotten while the node is
+  /// in sync, and a log that its disk failed once may have lost what the node serves from memory. Pre: up.
+  bool is_sound(HostId node) const;
   /// Forgets those that are whole again.
   void look();
   const std::set<HostId>& damaged() const noexcept { return damaged_; }

@@ -16,6 +16,7 @@ void QuorumWatch::read_disk(Watched& server) {
   const auto& store = *server.store;
   disk.state = store.hard_state();
   disk.snapshot = store.snapshot();
+  if (store.last_index() != disk.last) disk.last_before = std::min(disk.last, store.last_index());
   disk.last = store.last_index();
   disk.terms.resize(static_cast<std::size_t>(disk.last.value()), kNoTerm);
   // A log that was cut has other entries from there on, a newer term's each.
@@ -41,17 +42,25 @@ void QuorumWatch::watch(const ReplicaKey& key, const Raft& raft, const RaftStore
   if (before.last > kNoIndex && before.last > server.disk.snapshot.index) {
     const auto last_term = before.terms.back();
     const bool is_there = holds(server.disk, before.last, last_term);
-    require(is_there || durable.term > before.state.term || server.disk.last >= before.last,
+    const bool is_begun_anew = server.is_rotten && !server.was_voter && server.disk.last == kNoIndex;
+    const bool is_last_batch_gone = server.is_rotten && server.disk.last >= before.last_before;
+    require(is_there || is_begun_anew || is_last_batch_gone || durable.term > before.state.term || server.disk.last >= before.last,
             "what was durable in the log is there after a restart", key, before.last, server.disk.last);
   }
+  server.is_rotten = false;
   server.commit = raft.log().commit_index();
   server.applied = store.snapshot().index;
   server.term = durable.term;
 }
 
+void QuorumWatch::note_rotten(const ReplicaKey& key) {
+  if (const auto found = servers_.find(key); found != servers_.end()) found->second.is_rotten = true;
+}
+
 void QuorumWatch::forget(const ReplicaKey& key) {
   const auto found = servers_.find(key);
   if (found == servers_.end()) return;
+  if (found->second.raft != nullptr) found->second.was_voter = found->second.raft->is_voter();
   found->second.raft = nullptr;
   found->second.store = nullptr;
 }

@@ -25,6 +25,9 @@ class QuorumWatch {
   void forget(const ReplicaKey& key);
   /// Its disk is gone.
   void lose(const ReplicaKey& key) { servers_.erase(key); }
+  /// Bits of its metadata log turned. Pre: its process ended. A learner, on whom nobody relies, fetches it anew; and a last
+  /// batch that rots looks like one that a crash tore (broker/raft/README.md, Damage).
+  void note_rotten(const ReplicaKey& key);
 
   void check(const ReplicaKey& key);
   /// Entries on their way to a disk.
@@ -47,6 +50,7 @@ class QuorumWatch {
     broker::raft::HardState state{};
     broker::raft::SnapshotMeta snapshot{};
     LogIndex last{};
+    LogIndex last_before{};  // the write that was the last
     std::vector<Term> terms{};  // of index 1, 2, ...; what the snapshot covers may be missing
   };
   struct Watched {
@@ -56,6 +60,8 @@ class QuorumWatch {
     LogIndex commit{};
     LogIndex applied{};
     Term term{};
+    bool was_voter = true;  // when its process ended
+    bool is_rotten = false;
   };
   struct Identity {
     Term term;

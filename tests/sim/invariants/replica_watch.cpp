@@ -48,7 +48,8 @@ void ReplicaWatch::check(Node& node, Model& model, Partition& partition) {
   const auto mark = partition.high_watermark();
   const auto epoch = partition.leader_epoch();
   const bool leads = partition.is_leader();
-  if (partition.log().is_offline()) return;
+  // A leader goes on committing what it had written before its log alone went offline.
+  if (partition.log().is_offline() && (!leads || partition.log().is_directory_offline())) return;
   const auto end = partition.log_end_offset();
   require(partition.log_start_offset() <= mark && mark <= end, "log start <= high watermark <= log end", node.id(),
           model.name, partition.log_start_offset(), mark, end);

@@ -29,8 +29,9 @@ class ReplicaWatch {
 
   /// After every event that may have touched the node's replicas.
   void check(Node& node);
-  /// Its process ends: what its disk holds for sure is what it had synced.
-  void note_down(Node& node);
+  /// Its process is about to end. What its disk holds for sure is what it had synced, and where only the power would
+  /// take more than that, and does not, all of it.
+  void note_down(Node& node, bool loses_unsynced);
   void note_wiped(HostId node);
   /// A producer is told that everything below `end` is on all replicas that count.
   void check_acknowledged(Node& node, const Partition& partition, Offset end);
@@ -58,7 +59,7 @@ class ReplicaWatch {
     bool led = false;
     Offset high_watermark = kNoOffset;
     Offset durable_end{0};  // when it was seen last
-    bool tainted = false;   // its disk was lost: what it held is elsewhere
+    bool tainted = false;   // its disk, or with durability=os what it had not synced, was lost: it is elsewhere
   };
   struct Model {
     std::string name;

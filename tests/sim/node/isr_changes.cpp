@@ -14,9 +14,10 @@ namespace {
 
 constexpr Duration kRetryInterval = 100ms;
 
-bool is_outcome_unknown(ErrorCode error) {
-  return error == ErrorCode::request_timed_out || error == ErrorCode::network_exception ||
-         error == ErrorCode::unknown_server_error;
+/// No verdict: the outcome is unknown.
+bool is_no_answer(ErrorCode error) {
+  return error == ErrorCode::not_controller || error == ErrorCode::request_timed_out ||
+         error == ErrorCode::network_exception || error == ErrorCode::unknown_server_error;
 }
 
 }  // namespace
@@ -47,8 +48,9 @@ void IsrChanges::send() {
 }
 
 void IsrChanges::take(const AlterPartitionResponse& response) {
+  node_.process().replicas().touch();  // what is answered moves high watermarks
   if (response.error_code != ErrorCode::none) {
-    fail(is_outcome_unknown(response.error_code));
+    fail();
     return;
   }
   bool refused = false;
@@ -59,22 +61,23 @@ void IsrChanges::take(const AlterPartitionResponse& response) {
     asked_.erase(found);
     world_.trace.note("isr change answered", node_.id(), partition->name().partition.value(),
                       static_cast<std::int64_t>(item.error_code), item.now.partition_epoch.value());
-    if (item.error_code == ErrorCode::not_controller || is_outcome_unknown(item.error_code)) {
-      partition->on_isr_failed(is_outcome_unknown(item.error_code));
+    if (is_no_answer(item.error_code)) {
+      partition->on_isr_failed(true);
       refused = true;
       wanted_.emplace(PartitionKey{partition->topic_id(), partition->name().partition}, partition);
     } else {
       partition->on_isr_response(item, node_.clock().point());
     }
   }
-  if (!asked_.empty()) return fail(true);
+  if (!asked_.empty()) return fail();
   if (refused) retry_later();
   send();
 }
 
-void IsrChanges::fail(bool unknown) {
+/// Whatever is said in the end: an attempt before it may have been written down (as IsrChangeDriver has it).
+void IsrChanges::fail() {
   for (const auto& [key, partition] : std::exchange(asked_, {})) {
-    partition->on_isr_failed(unknown);
+    partition->on_isr_failed(true);
     wanted_.emplace(key, partition);
   }
   retry_later();

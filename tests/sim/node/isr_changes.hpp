@@ -26,7 +26,7 @@ class IsrChanges {
  private:
   void send();
   void take(const broker::controller::AlterPartitionResponse& response);
-  void fail(bool unknown);
+  void fail();
   void retry_later();
   void check_later();
 

@@ -49,13 +49,13 @@ void Node::start() {
   clean_ = false;
   if (started || has_stopped_dead()) return check_disk_death();
   world_.trace.note("can't start", id_);
+  world_.watchers->replicas.note_down(*this, false);
   world_.trace.tell(id_, complaint_);
   end(false);
 }
 
 void Node::end(bool silently) {
   ++life_;
-  world_.watchers->replicas.note_down(*this);
   process_.reset();
   world_.network.host_down(id_, silently);
   dies_at_call_.reset();
@@ -65,6 +65,7 @@ void Node::die(Death death) {
   if (!process_) return;
   world_.trace.note(death == Death::killed ? "killed" : "power loss", id_);
   const bool loses = death == Death::power_loss;
+  world_.watchers->replicas.note_down(*this, loses);
   if (loses && !dies_at_call_ && random_.percent(50)) {
     // In the midst of what it is writing: some of the calls are still made.
     disk_->fail_from(disk_->calls() + 1 + static_cast<std::uint64_t>(random_.roll(12)), EIO);
@@ -75,6 +76,7 @@ void Node::die(Death death) {
     const auto policy = random_.percent(70) ? storage::CrashPolicy::random : storage::CrashPolicy::lose_unsynced;
     disk_->crash(policy, random_.next());
     disk_->clear_faults();
+    in_danger_ = false;
   }
 }
 
@@ -82,20 +84,44 @@ void Node::die_at_disk_call(std::uint64_t calls) {
   if (!process_ || dies_at_call_) return;
   dies_at_call_ = disk_->calls() + calls;
   disk_->fail_from(*dies_at_call_, EIO);
+  note_danger();
+}
+
+void Node::calm_disk() {
+  if (has_stopped_dead()) return;
+  dies_at_call_.reset();
+  disk_->clear_faults();
+  in_danger_ = false;
+}
+
+/// What a disk that failed did not sync, nobody may rely on: the machine is started anew.
+void Node::give_up() {
+  world_.trace.note("gives up", id_);
+  complaint_ = process_->complaint();
+  world_.watchers->replicas.note_down(*this, true);
+  disk_->clear_faults();
+  in_danger_ = false;
+  end(false);
+  disk_->crash(storage::CrashPolicy::random, random_.next());
 }
 
 void Node::check_disk_death() {
   if (process_ && has_stopped_dead()) {
     world_.trace.note("disk stopped", id_, static_cast<std::int64_t>(*dies_at_call_));
-    die(Death::power_loss);
+    const bool may_lose = world_.may_lose_unsynced(id_);
+    die(may_lose ? Death::power_loss : Death::killed);
+    if (!may_lose) disk_->clear_faults();
   } else if (process_ && must_end_) {
+    world_.watchers->replicas.note_down(*this, false);
     end(false);
   } else if (process_ && process_->has_failed()) {
-    // It can't go on without its disk. What that did not sync, nobody may rely on: the machine is started anew.
-    world_.trace.note("gives up", id_);
-    disk_->clear_faults();
+    give_up();
+  } else if (process_ && process_->is_refused()) {
+    complaint_ = process_->lifecycle().refusal();
+    world_.trace.note("refused", id_);
+    world_.watchers->replicas.note_down(*this, false);
+    world_.trace.tell(id_, complaint_);
     end(false);
-    disk_->crash(storage::CrashPolicy::random, random_.next());
   } else if (process_ && leaving_ && process_->has_left()) {
     finish_stop();
     check_disk_death();
@@ -134,6 +160,7 @@ void Node::wipe() {
   directory_ = world_.make_uuid();
   disk_ = std::make_unique<storage::MemoryFileSystem>(kFileBytesMax);
   wiped_ = true;
+  in_danger_ = false;
   clean_ = true;
 }
 

@@ -44,6 +44,8 @@ class Node {
 
   void start();
   void die(Death death);
+  /// Ends because its disk failed a call: it can't be known what that has. Pre: up.
+  void give_up();
   /// Controlled shutdown, then the end of the process; or the end without the shutdown where that takes too long.
   void stop(Duration patience);
   void pause(Duration time);
@@ -51,6 +53,11 @@ class Node {
   /// The machine stops dead within the next calls to its disk, in the midst of whatever it does then.
   void die_at_disk_call(std::uint64_t calls);
   bool has_stopped_dead() const;
+  /// Calls of its disk are to fail, or are failing.
+  void note_danger() noexcept { in_danger_ = true; }
+  bool is_in_danger() const noexcept { return in_danger_; }
+  /// Nothing more that was planned befalls its disk, unless the machine has stopped dead.
+  void calm_disk();
   /// All it has is gone: it comes back as another disk. Pre: not up.
   void wipe();
   bool was_wiped() const noexcept { return wiped_; }
@@ -85,6 +92,7 @@ class Node {
   Instant stalled_until_{0};
   std::optional<std::uint64_t> dies_at_call_;
   bool running_ = false;
+  bool in_danger_ = false;
   bool must_end_ = false;
   bool leaving_ = false;
   bool clean_ = true;

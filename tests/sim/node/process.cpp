@@ -166,6 +166,7 @@ void Process::load() {
 }
 
 void Process::leave() { lifecycle_->leave(); }
+bool Process::is_refused() const { return lifecycle_ && lifecycle_->state() == State::refused; }
 bool Process::has_left() const { return lifecycle_ && lifecycle_->state() == State::left; }
 
 void Process::close() {

@@ -31,6 +31,10 @@ class Process {
   /// What follows from what has just happened: after every event.
   void settle();
   bool has_failed() const;
+  /// Of a disk that is no use: what its operator reads. Empty: none.
+  const std::string& complaint() const { return replicas_->complaint(); }
+  /// The cluster does not want it: what ends a broker.
+  bool is_refused() const;
   /// Asks for a controlled shutdown; the process ends by itself once it may.
   void leave();
   bool has_left() const;

@@ -42,7 +42,10 @@ Result<> Replicas::open(const std::string& directory) {
   logs_ = std::move(*opened);
   was_clean_ = logs_->clean_shutdown_found();
   // Known only when it fails, and then at once: the process can't go on with its only disk gone.
-  logs_->on_directory_failure([this](const std::string&, std::error_code) { failed_ = true; });
+  logs_->on_directory_failure([this](const std::string& path, std::error_code error) {
+    failed_ = true;
+    world_.trace.tell(node_.id(), path + " fails: " + error.message());
+  });
   table_ = std::make_unique<PartitionTable>(*logs_, *this, *this, *world_.config, settings_);
   return {};
 }
@@ -52,7 +55,10 @@ Uuid Replicas::directory_id() const { return logs_->directory_id(); }
 
 void Replicas::adopt_cluster_id(const std::string& cluster_id) {
   if (!logs_->cluster_id().empty()) return;
-  if (!logs_->adopt_cluster_id(cluster_id)) failed_ = true;
+  if (const auto adopted = logs_->adopt_cluster_id(cluster_id); !adopted) {
+    failed_ = true;
+    world_.trace.tell(node_.id(), "cluster id: " + adopted.error().message());
+  }
 }
 
 bool Replicas::load(const MetadataImage& image) {
@@ -68,6 +74,8 @@ bool Replicas::load(const MetadataImage& image) {
   const auto recovered = logs_->load_all(options_for, node_.clock().wall(), run_all, topic_id_of);
   if (!recovered) {
     failed_ = true;
+    complaint_ = "load: " + recovered.error().message();
+    world_.trace.tell(node_.id(), complaint_);
     return false;
   }
   for (const auto& found : *recovered) {

@@ -47,6 +47,7 @@ class Replicas final : public broker::replication::SyncQueue, public broker::rep
   Uuid directory_id() const;
   bool was_shut_down_cleanly() const noexcept { return was_clean_; }
   bool has_failed() const noexcept { return failed_; }
+  const std::string& complaint() const noexcept { return complaint_; }
 
   void request(const PartitionPtr& partition) override;
   void request_by(const PartitionPtr& partition, Instant due) override;
@@ -64,6 +65,7 @@ class Replicas final : public broker::replication::SyncQueue, public broker::rep
   bool loaded_ = false;
   bool was_clean_ = true;
   bool failed_ = false;
+  std::string complaint_;  // why it can't load
   bool at_once_ = false;  ///< whoever asks waits
   bool touched_ = true;
 };

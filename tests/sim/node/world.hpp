@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -36,6 +37,8 @@ struct World {
   std::map<HostId, std::unique_ptr<Node>> nodes;
   std::unique_ptr<Watchers> watchers;  ///< the invariants
   std::int64_t next_value = 1;         ///< of records
+  /// Whether the node may lose now what it has not synced; a fault that was planned may come when it may not.
+  std::function<bool(HostId)> may_lose_unsynced = [](HostId) { return true; };
 };
 
 }  // namespace sluice::sim
