@@ -46,6 +46,8 @@ void Simulation::create_topic(const std::string& name, int partitions, bool loss
         world_->scheduler.after(500ms, [self, topic_name, is_lossy] { self(self, topic_name, is_lossy); });
         return;
       }
+      // The one that was there before, which may be about to be deleted.
+      if (std::ranges::any_of(topics_, [&](const Topic& known) { return known.id == found->id; })) return;
       Topic topic{.name = topic_name,
                   .id = found->id,
                   .lossy = is_lossy,
