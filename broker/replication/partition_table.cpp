@@ -209,6 +209,12 @@ std::shared_ptr<storage::Log> PartitionTable::open_log(const Change& change, con
   const TopicPartition name{change.topic.name, image.partition};
   if (auto log = logs_.find(name)) {
     if (logs_.topic_id(name) == change.topic.id) return log;
+    if (logs_.topic_id(name).is_zero() && log->log_end_offset() > Offset{0}) {
+      // Begun anew, an empty log would pass for one that is in sync.
+      spdlog::error("partition={} its partition.metadata is damaged: whose records it has is not known; left as it is",
+                    name.to_string());
+      return nullptr;
+    }
     // The topic was deleted and another made in its place while this broker was away.
     spdlog::warn("partition={} its directory holds another topic's data (topic_id={}), which is set aside",
                  name.to_string(), logs_.topic_id(name).to_string());

@@ -198,6 +198,25 @@ TEST_CASE("a topic that was made anew while the broker was away begins empty", "
   CHECK(it.find()->is_leader());
 }
 
+TEST_CASE("records whose topic is not known, its file being damaged, are left as they are and not begun anew",
+          "[partition_table]") {
+  Table it;
+  it.apply({.replicas = {kSelf}});
+  auto bytes = test::batch_of(3, 10);
+  REQUIRE(it.find()->append(*record::MutableBatch::parse(bytes), kSomeTime).has_value());
+  it.syncer.stop();
+  REQUIRE(it.logs->close(it.table->high_watermark_lookup(), run_in_order).has_value());
+  it.table.reset();
+  const auto file = it.fs.open("/data/t-0/partition.metadata", storage::OpenMode::existing).value();
+  REQUIRE(file->truncate(5).has_value());
+  it.start();
+  it.now = nullptr;
+  it.apply({.replicas = {kSelf}, .epoch = 1});
+  CHECK(it.find() == nullptr);
+  REQUIRE(it.has_log());
+  CHECK(it.logs->find({"t", PartitionId{0}})->log_end_offset() == Offset{3});
+}
+
 TEST_CASE("thousands of partitions change their leader in a moment", "[.][partition_table_speed]") {
   Table it{1 << 20};
   constexpr int kPartitions = 10'000;
