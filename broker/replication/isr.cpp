@@ -82,6 +82,7 @@ bool Isr::on_fetch(Member member, Offset position, Offset leader_end, Instant no
   } else if (follower.leader_end_at_fetch != kNoOffset && position >= follower.leader_end_at_fetch) {
     follower.on_caught_up(follower.fetched_at, follower.leader_end_at_fetch);
   }
+  follower.has_come = true;
   follower.log_end = position;
   follower.leader_end_at_fetch = leader_end;
   follower.fetched_at = now;
@@ -93,8 +94,7 @@ bool Isr::on_synced(BrokerId id, Offset synced_end) {
   if (found == followers_.end()) return false;
   auto& follower = found->second;
   // Of one that a shrink took out the position is not known any more, but what it follows is this log.
-  const bool has_come = follower.log_end != kNoOffset || follower.synced_end != kNoOffset;
-  if (!has_come || synced_end <= follower.synced_end) return false;
+  if (!follower.has_come || synced_end <= follower.synced_end) return false;
   follower.synced_end = synced_end;
   if (follower.awaited_sync != kNoOffset && synced_end >= follower.awaited_sync) {
     follower.synced_caught_up_at = std::max(follower.synced_caught_up_at, follower.awaited_since);

@@ -85,6 +85,7 @@ class Isr {
     bool is_committed = false;
     bool is_pending = false;  // a change under way would have it in
     Offset log_end = kNoOffset;
+    bool has_come = false;  // has fetched from this leader in its epoch: what it syncs is this log
     Offset synced_end = kNoOffset;
     Offset leader_end_at_fetch = kNoOffset;
     Instant fetched_at = kNever;

@@ -272,6 +272,18 @@ TEST_CASE("what a follower had synced in an earlier life is not counted on", "[i
   CHECK(leader.replicated_synced() == kNoOffset);
 }
 
+TEST_CASE("what a new life of a follower has synced counts though a shrink took it out after it had come", "[isr]") {
+  Leader leader{{1, 2}};
+  leader.fetch(2, 20, kStart);
+  leader.isr.on_synced(BrokerId{2}, Offset{20});
+  const Isr::Member reborn{BrokerId{2}, BrokerEpoch{101}};
+  REQUIRE(leader.isr.on_fetch(reborn, Offset{20}, Offset{20}, kStart));
+  leader.isr.apply(image_of({1}, 1));
+  CHECK(leader.isr.on_synced(BrokerId{2}, Offset{20}));  // told once: it is idle
+  REQUIRE(leader.isr.on_fetch(reborn, Offset{20}, Offset{20}, kStart + 1ms));
+  CHECK(leader.wanted(kStart + 1ms, 20, true) == brokers({1, 2}));
+}
+
 TEST_CASE("older news of a partition is passed over", "[isr]") {
   Leader leader;
   leader.isr.apply(image_of({1, 2}, 4));
