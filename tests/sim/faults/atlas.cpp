@@ -66,6 +66,14 @@ bool Atlas::is_sound(HostId node) const {
   auto& disk = world_.node(node).disk();
   disk.suspend_faults(true);
   bool sound = true;
+  // A log that can't be opened is not among the replicas.
+  auto& process = world_.node(node).process();
+  process.metadata().image()->for_each_topic([&](const TopicImage& topic) {
+    for (const auto& partition : topic.partitions) {
+      const bool is_here = process.replicas().find({topic.id, partition.partition}) != nullptr;
+      sound = sound && (is_here || !partition.has_replica(BrokerId{node}));
+    }
+  });
   world_.node(node).process().replicas().for_each(
       [&](const std::shared_ptr<broker::replication::Partition>& partition) {
         auto& log = partition->log();
