@@ -57,13 +57,15 @@ void fetch_for_replica(const FetchRequest& request, RequestContext& context, Res
   auto& services = context.services;
   if (context.api_version < 15) return respond(failure(ErrorCode::unsupported_version));
   const auto now = std::chrono::steady_clock::now();
+  const auto image = services.images.image();
+  const auto* follower = image->find_broker(request.replica_state.replica_id);
+  // Sessions are for brokers alone, so that there is an end to them.
+  if (follower == nullptr) return respond(failure(ErrorCode::broker_id_not_registered));
   const auto session = find_session(services, request, now);
   if (!session) return respond(failure(ErrorCode::fetch_session_id_not_found));
   // Requests of one session come over one connection; another thread's wait can't be ended here.
   if (!session->end_waiting()) return respond(failure(ErrorCode::invalid_fetch_session_epoch));
-  const auto image = services.images.image();
-  const auto* follower = image->find_broker(session->follower());
-  const bool is_stale = follower != nullptr && request.replica_state.replica_epoch < follower->epoch.value();
+  const bool is_stale = request.replica_state.replica_epoch < follower->epoch.value();
   const auto taken = session->take(
       request,
       [&](const replication::PartitionKey& key) { return services.partitions.find(key.topic_id, key.partition); },

@@ -4,6 +4,7 @@
 
 #include "broker/fetch/replica_fetch_sessions.hpp"
 #include "broker/replication/replica_progress.hpp"
+#include "tests/support/fake_request.hpp"
 #include "tests/unit/broker/replication/replica_pair.hpp"
 
 namespace sluice::test {
@@ -19,6 +20,17 @@ struct Waiter final : SessionWaiter {
   int told = 0;
   bool gives_way = true;
 };
+
+TEST_CASE("sessions are for brokers that are registered", "[fetch]") {
+  FakeBroker fake;
+  fake.connection.for_peers = true;
+  protocol::FetchRequest request;
+  request.replica_state.replica_id = BrokerId{7};
+  request.session_epoch = GENERATE(0, -1, 1);
+  const auto answer = fake.ask<protocol::Fetch>(request);
+  REQUIRE(answer.has_value());
+  CHECK(answer->error_code == ErrorCode::broker_id_not_registered);
+}
 
 TEST_CASE("a waiting fetch is told of an append at once, and of it alone", "[fetch]") {
   ReplicaPair pair{2};
