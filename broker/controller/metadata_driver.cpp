@@ -89,6 +89,7 @@ void MetadataDriver::submit(ControllerRequest request, Answer<ControllerResponse
 
 void MetadataDriver::decide(ControllerRequest request, Answer<ControllerResponse> answer, raft::Raft& raft,
                             raft::Now now) {
+  if (const auto* heartbeat = std::get_if<HeartbeatRequest>(&request.body)) gone_.erase(heartbeat->id);
   if (!is_for_quorum(request)) return core_.submit(std::move(request), std::move(answer), now);
   if (!core_.is_active()) {
     return answer(refuse(request, ErrorCode::not_controller, "This node does not lead the quorum."));
@@ -105,7 +106,7 @@ void MetadataDriver::on_broker_gone(BrokerId broker) {
     const auto* known = state_.image().find_broker(broker);
     if (known == nullptr) return;
     // Kept for when this node leads: the leader may be the one that is gone, and nobody else was told.
-    gone_[broker] = known->epoch;
+    gone_[broker] = {known->epoch, now.steady};
     if (core_.is_active()) end_session_of_gone(broker);
   });
 }
@@ -113,7 +114,7 @@ void MetadataDriver::on_broker_gone(BrokerId broker) {
 /// Unless it has registered again since then.
 void MetadataDriver::end_session_of_gone(BrokerId broker) {
   const auto* known = state_.image().find_broker(broker);
-  if (known != nullptr && known->epoch == gone_.at(broker)) core_.on_broker_gone(broker, now_);
+  if (known != nullptr && known->epoch == gone_.at(broker).epoch) core_.on_broker_gone(broker, now_);
 }
 
 void MetadataDriver::apply(std::vector<raft::Entry> entries) {
@@ -199,7 +200,10 @@ void MetadataDriver::lead_if_due() {
   if (!core_.is_active()) return;
   is_active_.store(true, std::memory_order_relaxed);
   leader_.store(options_.quorum.self.value(), std::memory_order_release);
-  for (const auto& [broker, epoch] : gone_) end_session_of_gone(broker);
+  // What was told longer ago than a session lasts has been dealt with by whoever led then.
+  for (const auto& [broker, gone] : gone_) {
+    if (now_.steady - gone.at <= options_.core.session_timeout) end_session_of_gone(broker);
+  }
   gone_.clear();
   listeners_.on_leader_change();
 }

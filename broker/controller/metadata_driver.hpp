@@ -79,14 +79,18 @@ class MetadataDriver final : public raft::StateMachine {
   ControllerCore core_;
   QuorumRequests quorum_requests_;
   raft::RaftDriver* driver_ = nullptr;
-  raft::Raft* raft_ = nullptr;            // known from the first task on
-  raft::Now now_{};                       // of the last call that told it
-  std::map<BrokerId, BrokerEpoch> gone_;  // whose processes are gone, and in which of their lives
-  std::optional<raft::Term> leads_in_;    // exactly while this node is the leader
-  raft::Term applied_term_;               // of the last entry applied
+  raft::Raft* raft_ = nullptr;  // known from the first task on
+  raft::Now now_{};             // of the last call that told it
+  struct Gone {
+    BrokerEpoch epoch{};  // of which of its lives
+    raft::Instant at{};
+  };
+  std::map<BrokerId, Gone> gone_;       // whose processes are gone, and were not heard of since
+  std::optional<raft::Term> leads_in_;  // exactly while this node is the leader
+  raft::Term applied_term_;             // of the last entry applied
   raft::LogIndex applied_ = raft::kNoIndex;
   raft::LogIndex proposed_ = raft::kNoIndex;  // the last command of this term that this node put into the log
-  bool is_broken_ = false;                // an entry was not understood: what follows it means nothing
+  bool is_broken_ = false;                    // an entry was not understood: what follows it means nothing
   std::atomic<bool> is_active_{false};
   std::atomic<std::int32_t> leader_{kNoBroker.value()};
   std::atomic<std::shared_ptr<const std::vector<raft::ReplicaKey>>> voters_{
