@@ -14,10 +14,22 @@
 namespace sluice::broker::raft {
 namespace {
 
-constexpr std::size_t kMessagesMax = 10'000;  // that wait; what is beyond is lost, as messages may be
+constexpr std::size_t kMessagesMax = 10'000;         // that wait; what is beyond is lost, as messages may be
+constexpr std::size_t kMessageBytesMax = 64U << 20;  // of the same
 constexpr Duration kNapMax = std::chrono::hours{1};
 
 using Clock = std::chrono::steady_clock;
+
+/// What it holds beside itself.
+std::size_t bytes_of(const Message& message) {
+  std::size_t bytes = 0;
+  if (const auto* append = std::get_if<AppendRequest>(&message.body)) {
+    for (const auto& entry : append->entries) bytes += sizeof entry + entry.data.size();
+  } else if (const auto* snapshot = std::get_if<SnapshotRequest>(&message.body)) {
+    bytes = snapshot->data.size();
+  }
+  return bytes;
+}
 
 /// The voter that is nearest to having everything, of those that answer; none where nobody could take over.
 std::optional<BrokerId> find_successor(const Raft& raft, Duration silence_max, Now now) {
@@ -175,9 +187,14 @@ void RaftDriver::Parts::hand_over(std::chrono::milliseconds within) {
 
 void RaftDriver::deliver(std::vector<Message> messages) {
   parts_->tell([&](RaftInbox& inbox) {
-    const auto room = kMessagesMax - std::min(kMessagesMax, inbox.messages.size());
-    const auto count = static_cast<std::ptrdiff_t>(std::min(room, messages.size()));
-    std::move(messages.begin(), messages.begin() + count, std::back_inserter(inbox.messages));
+    for (auto& message : messages) {
+      // One is always taken, however large.
+      const auto bytes = bytes_of(message);
+      if (inbox.messages.size() >= kMessagesMax) return;
+      if (!inbox.messages.empty() && inbox.message_bytes + bytes > kMessageBytesMax) return;
+      inbox.message_bytes += bytes;
+      inbox.messages.push_back(std::move(message));
+    }
   });
 }
 

@@ -20,6 +20,7 @@ struct RaftInbox {
   };
 
   std::vector<Message> messages;
+  std::size_t message_bytes = 0;  // about what they hold
   std::vector<std::function<void(Raft&, Now)>> tasks;
   std::vector<DiskThread::Report> reports;
   std::vector<std::function<void(Result<LogIndex>)>> snapshot_requests;
