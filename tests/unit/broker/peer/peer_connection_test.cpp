@@ -109,7 +109,8 @@ TEST_CASE("a large answer is read, and one beyond the limit ends the connection"
   REQUIRE(socket.write(response_frame(read_request(socket)->id, large)));
   CHECK(client.wait_for(1)[0].body == large);
   client.call(2);
-  REQUIRE(socket.write(response_frame(read_request(socket)->id, large + 'x')));
+  // It may be closed before all of that is written.
+  static_cast<void>(socket.write(response_frame(read_request(socket)->id, large + 'x')));
   CHECK(client.wait_for(2)[1].error == std::errc::bad_message);
   CHECK_FALSE(read_request(socket));
   client.call(3);  // over a new one
