@@ -44,10 +44,13 @@ void QuorumWatch::watch(const ReplicaKey& key, const Raft& raft, const RaftStore
     const bool is_there = holds(server.disk, before.last, last_term);
     const bool is_begun_anew = server.is_rotten && !server.was_voter && server.disk.last == kNoIndex;
     const bool is_last_batch_gone = server.is_rotten && server.disk.last >= before.last_before;
-    require(is_there || is_begun_anew || is_last_batch_gone || durable.term > before.state.term || server.disk.last >= before.last,
+    const bool is_cut_by_leader = server.replaced_from && server.disk.last + 1 >= server.replaced_from->index;
+    require(is_there || is_cut_by_leader || is_begun_anew || is_last_batch_gone || durable.term > before.state.term ||
+                server.disk.last >= before.last,
             "what was durable in the log is there after a restart", key, before.last, server.disk.last);
   }
   server.is_rotten = false;
+  server.replaced_from.reset();
   server.commit = raft.log().commit_index();
   server.applied = store.snapshot().index;
   server.term = durable.term;
@@ -120,6 +123,10 @@ void QuorumWatch::check_entries(const ReplicaKey& key, const std::vector<Entry>&
   const auto found = servers_.find(key);
   if (found == servers_.end() || found->second.raft == nullptr) return;
   const auto& log = found->second.raft->log();
+  auto& server = found->second;
+  if (!entries.empty() && entries.front().index <= server.disk.last && !server.replaced_from) {
+    server.replaced_from = entries.front();
+  }
   for (const auto& entry : entries) {
     const auto prev_term = log.term(entry.index - 1);
     require(prev_term.has_value(), "logs have no gaps", key, entry.index);
@@ -134,6 +141,9 @@ void QuorumWatch::check_entries(const ReplicaKey& key, const std::vector<Entry>&
 void QuorumWatch::check_disk(const ReplicaKey& key) {
   auto& server = servers_.at(key);
   read_disk(server);
+  if (server.replaced_from && holds(server.disk, server.replaced_from->index, server.replaced_from->term)) {
+    server.replaced_from.reset();
+  }
   const auto& state = server.disk.state;
   if (!state.vote) return;
   const auto known = votes_.try_emplace({key, state.term}, *state.vote).first;

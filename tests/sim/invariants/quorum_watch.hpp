@@ -25,8 +25,8 @@ class QuorumWatch {
   void forget(const ReplicaKey& key);
   /// Its disk is gone.
   void lose(const ReplicaKey& key) { servers_.erase(key); }
-  /// Bits of its metadata log turned. Pre: its process ended. A learner, on whom nobody relies, fetches it anew; and a last
-  /// batch that rots looks like one that a crash tore (broker/raft/README.md, Damage).
+  /// Bits of its metadata log turned. Pre: its process ended. A learner, on whom nobody relies, fetches it anew; and a
+  /// last batch that rots looks like one that a crash tore (broker/raft/README.md, Damage).
   void note_rotten(const ReplicaKey& key);
 
   void check(const ReplicaKey& key);
@@ -50,7 +50,7 @@ class QuorumWatch {
     broker::raft::HardState state{};
     broker::raft::SnapshotMeta snapshot{};
     LogIndex last{};
-    LogIndex last_before{};  // the write that was the last
+    LogIndex last_before{};     // the write that was the last
     std::vector<Term> terms{};  // of index 1, 2, ...; what the snapshot covers may be missing
   };
   struct Watched {
@@ -62,6 +62,7 @@ class QuorumWatch {
     Term term{};
     bool was_voter = true;  // when its process ended
     bool is_rotten = false;
+    std::optional<Entry> replaced_from;  // a newer leader's entries replace those from there on; not written yet
   };
   struct Identity {
     Term term;

@@ -98,11 +98,12 @@ void Node::calm_disk() {
 void Node::give_up() {
   world_.trace.note("gives up", id_);
   complaint_ = process_->complaint();
-  world_.watchers->replicas.note_down(*this, true);
+  const bool may_lose = world_.may_lose_unsynced(id_);
+  world_.watchers->replicas.note_down(*this, may_lose);
   disk_->clear_faults();
   in_danger_ = false;
   end(false);
-  disk_->crash(storage::CrashPolicy::random, random_.next());
+  if (may_lose) disk_->crash(storage::CrashPolicy::random, random_.next());
 }
 
 void Node::check_disk_death() {

@@ -66,7 +66,7 @@ class Replicas final : public broker::replication::SyncQueue, public broker::rep
   bool was_clean_ = true;
   bool failed_ = false;
   std::string complaint_;  // why it can't load
-  bool at_once_ = false;  ///< whoever asks waits
+  bool at_once_ = false;   ///< whoever asks waits
   bool touched_ = true;
 };
 
