@@ -60,7 +60,8 @@ void keep_eligible(const PartitionImage& before, PartitionImage& next, const Par
   }
 }
 
-void install(const Elected& elected, const PartitionImage& before, PartitionImage& next) {
+void install(const Elected& elected, const PartitionImage& before, const PartitionChange& change,
+             PartitionImage& next) {
   next.leader = elected.leader;
   if (!elected.is_clean && elected.leader != kNoBroker) {
     // What the others have beyond this log is lost: none of them may lead on the strength of what was.
@@ -79,7 +80,8 @@ void install(const Elected& elected, const PartitionImage& before, PartitionImag
   }
   if (next.leader != kNoBroker) {
     next.last_known_elr.clear();
-  } else if (before.leader != kNoBroker && next.last_known_elr.empty()) {
+  } else if (before.leader != kNoBroker && next.last_known_elr.empty() &&
+             !(change.lost_everything && before.leader == change.lost_its_tail)) {
     next.last_known_elr = {before.leader};
   }
 }
@@ -98,8 +100,9 @@ std::optional<PartitionImage> next_partition(const PartitionImage& now, const Pa
   if (change.removing) next.removing = *change.removing;
   if (change.isr) next.isr = *change.isr;
   if (change.recovery) next.recovery = *change.recovery;
+  if (change.lost_everything) std::erase(next.last_known_elr, change.lost_its_tail);
   if (!SLUICE_BUG("controller: forgets the ELR")) keep_eligible(now, next, change, rules);
-  install(elect(next, rules, change.prefers_first), now, next);
+  install(elect(next, rules, change.prefers_first), now, change, next);
   if (next == now) return std::nullopt;
 
   SLUICE_ASSERT(next.leader == kNoBroker || next.is_in_sync(next.leader), next.leader);

@@ -26,6 +26,8 @@ struct PartitionChange {
   std::optional<LeaderRecovery> recovery{};
   /// Was not shut down cleanly: what it had may be gone, so that it is eligible no more (KIP-966).
   BrokerId lost_its_tail = kNoBroker;
+  /// Its disks are others now: not even as the last known leader may it lead, on the strength of an empty log.
+  bool lost_everything = false;
   /// The first replica, where it can lead; else the present leader stays, if it can.
   bool prefers_first = false;
 };

@@ -46,17 +46,24 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
 
 /// Out of every ISR as when it is fenced. After an unclean shutdown what it had not synced may be gone: it is no longer
 /// eligible as one that has everything (KIP-966), and leaves an ISR even as the last one when the ELR has somebody. A
-/// broker that acknowledges only what is synced lost nothing, and says that it was shut down cleanly.
-std::optional<PartitionChange> leave(const PartitionImage& partition, const BrokerImage& broker) {
+/// broker that acknowledges only what is synced lost nothing, and says that it was shut down cleanly. One whose disks
+/// are all new has nothing: where others have copies it leaves even as the last, and nobody leads until one of them is
+/// elected uncleanly, or the old disks are back.
+std::optional<PartitionChange> leave(const PartitionImage& partition, const BrokerImage& broker, bool is_empty) {
   const bool is_in_sync = partition.is_in_sync(broker.id);
   const bool is_eligible = std::ranges::find(partition.elr, broker.id) != partition.elr.end();
   if (broker.was_shut_down_cleanly || SLUICE_BUG("controller: keeps who lost its tail")) {
     if (!is_in_sync && partition.leader != broker.id) return std::nullopt;
     return PartitionChange{.isr = without_losing_the_last(partition.isr, broker.id)};
   }
-  if (!is_in_sync && !is_eligible) return std::nullopt;
+  const bool was_last_known = std::ranges::find(partition.last_known_elr, broker.id) != partition.last_known_elr.end();
+  if (!is_in_sync && !is_eligible && !(is_empty && was_last_known)) return std::nullopt;
+  PartitionChange change{.lost_its_tail = broker.id, .lost_everything = is_empty};
+  if (is_empty && partition.replicas.size() > 1) {
+    change.isr = without(partition.isr, broker.id);
+    return change;
+  }
   const bool others_are_eligible = partition.elr.size() > (is_eligible ? 1U : 0U);
-  PartitionChange change{.lost_its_tail = broker.id};
   change.isr =
       others_are_eligible ? without(partition.isr, broker.id) : without_losing_the_last(partition.isr, broker.id);
   // The only one that can go on: but where there are others that copied from it, it may have less than was
@@ -100,9 +107,10 @@ Decision<RegisterBrokerResponse> ClusterState::handle(const RegisterBrokerReques
   if (broker.id >= image_.next_node_id() && broker.id.value() < std::numeric_limits<std::int32_t>::max()) {
     decision.records.emplace_back(NodeIdsRecord{BrokerId{broker.id.value() + 1}});
   }
+  const bool is_empty = known != nullptr && !known->directories.empty() && !shares_a_directory(*known, broker);
   const TopicRules rules{image_, effective_config(), {.broker = broker.id, .is_active = false}};
   change_partitions(
-      image_, rules, [&](const PartitionImage& partition) { return leave(partition, broker); },
+      image_, rules, [&](const PartitionImage& partition) { return leave(partition, broker, is_empty); },
       std::numeric_limits<std::size_t>::max(), decision.records);
   // Last: should only the first commands be committed, the broker is not registered, and asks again.
   decision.records.emplace_back(BrokerRecord{std::move(broker)});

@@ -331,6 +331,27 @@ TEST_CASE("a broker that comes back without a disk lost what was on it, however 
   CHECK(cluster.broker(1).fenced);
 }
 
+TEST_CASE("the last in sync that comes back with an empty disk leads nothing while others have copies",
+          "[controller]") {
+  OneTopic cluster;
+  for (const auto id : {2, 3, 1}) cluster.fence(id);
+  REQUIRE(cluster.it().isr == ids({1}));
+  REQUIRE(cluster.it().elr.empty());
+  broker::controller::RegisterBrokerRequest wiped{.broker = test::broker_image(1)};
+  wiped.broker.directories = {test::directory_of(1, 7)};
+  wiped.broker.incarnation = Uuid{{9}};
+  Circumstances silent;
+  silent.has_session = [](BrokerId) { return false; };
+  REQUIRE(cluster.handle(wiped, silent).error_code == ErrorCode::none);
+  for (const auto id : {1, 2, 3}) cluster.heartbeat(id);
+  CHECK(cluster.it().leader == kNoBroker);
+  CHECK(cluster.it().isr.empty());
+  CHECK(cluster.it().last_known_elr.empty());
+  CHECK(cluster.elect(1) == ErrorCode::none);  // by hand, and told of
+  CHECK(cluster.it().leader != kNoBroker);
+  CHECK(cluster.it().recovery == LeaderRecovery::recovering);
+}
+
 TEST_CASE("a broker is unfenced when its image shows its registration, and only of its life", "[controller]") {
   FakeCluster cluster{1};
   cluster.start(1);
