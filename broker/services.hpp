@@ -21,7 +21,7 @@ class ReplicaMover;
 namespace fetch {
 class FetchSessionCache;
 class ReplicaFetchSessions;
-}
+}  // namespace fetch
 namespace metrics {
 struct BrokerMetrics;
 }
@@ -46,11 +46,11 @@ struct Services {
   fetch::ReplicaFetchSessions& replica_fetches;  ///< sessions of followers
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
-  peer::PeerService& peers;           ///< what other nodes of the cluster send
+  peer::PeerService& peers;  ///< what other nodes of the cluster send
   metrics::BrokerMetrics& metrics;
-  BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
+  BlockingPool& background;                        ///< for what may wait for the disk and is asked for on an io thread
   const controller::QuorumInfo* quorum = nullptr;  ///< null: there is none, as in tests of single handlers
-  std::atomic<bool> stopping{false};  ///< answer what waits with what there is
+  std::atomic<bool> stopping{false};               ///< answer what waits with what there is
   /// Else the node is still starting: its peers are answered, clients have to try again or elsewhere.
   std::atomic<bool> serves_clients{true};
 };

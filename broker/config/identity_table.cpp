@@ -9,13 +9,14 @@ constexpr std::string_view kIdentity = "Identity";
 constexpr std::string_view kListeners = "Listeners";
 
 constexpr std::array kRows{
-    Definition{.name = "node.id",
-               .type = ConfigType::int32,
-               .default_value = "1",
-               .min = 0,
-               .doc = "Number of this node, unique in its cluster. broker.id is read where this is not set. A node that joins "
-                      "with --join and has none is given one.",
-               .group = kIdentity},
+    Definition{
+        .name = "node.id",
+        .type = ConfigType::int32,
+        .default_value = "1",
+        .min = 0,
+        .doc = "Number of this node, unique in its cluster. broker.id is read where this is not set. A node that joins "
+               "with --join and has none is given one.",
+        .group = kIdentity},
     Definition{.name = "broker.id",
                .type = ConfigType::int32,
                .default_value = "-1",
@@ -26,13 +27,14 @@ constexpr std::array kRows{
                .type = ConfigType::string,
                .doc = "Rack or zone of this broker, told to clients so that they can prefer what is near.",
                .group = kIdentity},
-    Definition{.name = "process.roles",
-               .type = ConfigType::list,
-               .default_value = "broker,controller",
-               .allowed = "broker,controller",
-               .doc = "What this process is: it serves clients and keeps partitions, or takes part in the quorum that keeps "
-                      "the metadata, or both.",
-               .group = kIdentity},
+    Definition{
+        .name = "process.roles",
+        .type = ConfigType::list,
+        .default_value = "broker,controller",
+        .allowed = "broker,controller",
+        .doc = "What this process is: it serves clients and keeps partitions, or takes part in the quorum that keeps "
+               "the metadata, or both.",
+        .group = kIdentity},
     Definition{.name = "listeners",
                .type = ConfigType::list,
                .default_value = "PLAINTEXT://:9092",
@@ -62,11 +64,12 @@ constexpr std::array kRows{
         .allowed = "PLAINTEXT,SSL,SASL_PLAINTEXT,SASL_SSL",
         .doc = "Names the listener between brokers by its protocol; inter.broker.listener.name is the better way.",
         .group = kListeners},
-    Definition{.name = "controller.listener.names",
-               .type = ConfigType::list,
-               .default_value = "",
-               .doc = "Listener names on which the nodes of the quorum reach each other. Unset: the listener between brokers.",
-               .group = kListeners},
+    Definition{
+        .name = "controller.listener.names",
+        .type = ConfigType::list,
+        .default_value = "",
+        .doc = "Listener names on which the nodes of the quorum reach each other. Unset: the listener between brokers.",
+        .group = kListeners},
     Definition{
         .name = "sluice.admin.listener",
         .type = ConfigType::string,

@@ -255,8 +255,8 @@ Decision<IncrementalAlterConfigsResponse> ClusterState::handle(const Incremental
   return decision;
 }
 
-/// KIP-966: an ELR is good for the min.insync.replicas that it came about with. It goes first: what comes to be committed
-/// without the rest does no harm.
+/// KIP-966: an ELR is good for the min.insync.replicas that it came about with. It goes first: what comes to be
+/// committed without the rest does no harm.
 void ClusterState::prepend_lost_eligibility(std::vector<MetadataRecord>& records) const {
   bool by_default = false;
   std::set<std::string_view> topics;

@@ -13,8 +13,8 @@ template <class Response>
 using Answer = std::function<void(Response)>;
 
 /// The active controller, as every broker sees it, wherever it runs: takes Kafka's own admin requests and the brokers'
-/// calls (controller_request.hpp lists both, and has the typed `call`), decides, makes the change durable on a majority,
-/// and answers once *this* broker's image shows it. Answers may come on any thread.
+/// calls (controller_request.hpp lists both, and has the typed `call`), decides, makes the change durable on a
+/// majority, and answers once *this* broker's image shows it. Answers may come on any thread.
 ///
 /// With no controller to be found within the request's time it answers with a retriable error (NOT_CONTROLLER or
 /// REQUEST_TIMED_OUT), for every item of the request where the response has items.

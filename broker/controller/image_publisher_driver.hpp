@@ -66,7 +66,7 @@ class ImagePublisher final : public ImageSource {
   std::atomic<std::shared_ptr<const MetadataImage>> image_{std::make_shared<const MetadataImage>()};
   std::vector<Subscriber> subscribers_;  // the metadata thread's
 
-  std::function<void()> on_published_;    // the metadata thread's
+  std::function<void()> on_published_;  // the metadata thread's
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -85,7 +85,7 @@ FetchReader::PartitionData FetchReader::read_partition(const FetchTarget& target
   const auto start = partition->log_start_offset();
   data.high_watermark = partition->high_watermark();
   data.last_stable_offset = partition->log().last_stable_offset(data.high_watermark);
-  const auto end = limits_.for_debugging     ? partition->log_end_offset()
+  const auto end = limits_.for_debugging    ? partition->log_end_offset()
                    : limits_.read_committed ? data.last_stable_offset
                                             : data.high_watermark;
   data.log_start_offset = start;

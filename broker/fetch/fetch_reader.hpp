@@ -22,7 +22,8 @@ struct FetchLimits {
   bool by_topic_id;    ///< version 13 and later
   bool zstd_readable;  ///< version 10 and later; earlier ones are refused topics whose codec is zstd, as by Kafka
   bool names_leader;   ///< version 12 and later: errors of leadership name the leader
-  bool for_debugging = false;  ///< replica id -2: served by followers too, up to the log's end (tools that compare them)
+  bool for_debugging =
+      false;  ///< replica id -2: served by followers too, up to the log's end (tools that compare them)
 };
 
 /// Reads what a fetch asks for, once, on whichever thread. What was appended a moment ago is read without asking

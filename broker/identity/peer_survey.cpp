@@ -22,9 +22,7 @@ constexpr auto kBetweenLines = 5s;
 }  // namespace
 
 PeerSurvey::PeerSurvey(std::function<bool()> should_stop)
-    : should_stop_(std::move(should_stop)),
-      thread_(0, "sluice-ident"),
-      client_(thread_, nullptr, "sluice-identity") {
+    : should_stop_(std::move(should_stop)), thread_(0, "sluice-ident"), client_(thread_, nullptr, "sluice-identity") {
   thread_.start();
 }
 

@@ -4,8 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
-#include "broker/descriptor_limit.hpp"
 #include "broker/controller/effective_config.hpp"
+#include "broker/descriptor_limit.hpp"
 #include "broker/integrity/damage_report.hpp"
 #include "broker/integrity/recovery_watch.hpp"
 #include "broker/replication/log_upkeep.hpp"
@@ -175,12 +175,13 @@ bool DataPlane::open_logs(const MetadataImage& image) {
 
 /// Each after those that it rests on.
 void DataPlane::follow_images() {
-  cluster_->publisher().subscribe([this](const MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
-    partitions_->follow_defaults(*after);
-    partitions_->apply(delta, wall_clock_now());
-    fetchers_->apply(delta);
-    groups_->apply(delta);
-  });
+  cluster_->publisher().subscribe(
+      [this](const MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
+        partitions_->follow_defaults(*after);
+        partitions_->apply(delta, wall_clock_now());
+        fetchers_->apply(delta);
+        groups_->apply(delta);
+      });
   follows_images_.store(true);
   on_directory_failure();  // what failed meanwhile
 }

@@ -242,7 +242,7 @@ class Raft {
   std::optional<ReplicaKey> leader_;
   std::optional<Instant> heard_at_;  // since then no vote for election_timeout: a lease may count from it
   Instant election_deadline_{0};
-  int campaigns_ = 0;  // since a leader was heard
+  int campaigns_ = 0;                     // since a leader was heard
   std::optional<Candidacy> candidacy_;    // exactly when pre_candidate or candidate
   std::optional<Leadership> leadership_;  // exactly when leader
   std::optional<Receiving> receiving_;

@@ -18,8 +18,8 @@ class StateMachine {
   /// In place of what was: the bytes that a `save` gave, here or on another server. At the start, and when the log that
   /// is missing is not to be had any more. False: they are not understood; the server stops.
   virtual bool restore(const SnapshotMeta& meta, std::string bytes) = 0;
-  /// Everything applied so far, as a function that gives the bytes: it is called later, on a thread that may wait, while
-  /// entries go on being applied.
+  /// Everything applied so far, as a function that gives the bytes: it is called later, on a thread that may wait,
+  /// while entries go on being applied.
   virtual std::function<std::string()> save() = 0;
 
   virtual void on_role_change(const RoleChange& change, Now now) = 0;

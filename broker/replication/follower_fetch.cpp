@@ -293,10 +293,8 @@ std::vector<ReplicaProgress::Item> FollowerFetch::take_progress(std::size_t item
                           SLUICE_BUG("replication: tells what is synced of a log that was not accepted");
     if (partition.leader() != leader_ || !accepted) continue;
     const auto key = key_of(entry);
-    items.push_back({.topic_id = key.topic_id,
-                     .partition = key.partition,
-                     .leader_epoch = leader_epoch,
-                     .synced_end = synced_end});
+    items.push_back(
+        {.topic_id = key.topic_id, .partition = key.partition, .leader_epoch = leader_epoch, .synced_end = synced_end});
   }
   return items;
 }

@@ -239,7 +239,8 @@ void IsrChangeDriver::Parts::check() {
     partition->check_isr(now);
     refuses = refuses || partition->check_in_sync() == ErrorCode::not_enough_replicas;
   });
-  // An idle follower that was taken out says nothing that would bring it back, and its partition takes nothing till then.
+  // An idle follower that was taken out says nothing that would bring it back, and its partition takes nothing till
+  // then.
   if (refuses && options.note_idle) options.note_idle();
   schedule_check();
 }

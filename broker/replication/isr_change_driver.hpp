@@ -12,7 +12,7 @@
 namespace sluice::broker::controller {
 class Controller;
 class ImageSource;
-}
+}  // namespace sluice::broker::controller
 
 namespace sluice::broker::replication {
 
@@ -30,8 +30,8 @@ class IsrChangeDriver {
  public:
   struct Options {
     BrokerId self{};
-    std::chrono::milliseconds lag_max{30000};       ///< replica.lag.time.max.ms
-    std::chrono::milliseconds retry_interval{100};  ///< after a request that nobody answered
+    std::chrono::milliseconds lag_max{30000};         ///< replica.lag.time.max.ms
+    std::chrono::milliseconds retry_interval{100};    ///< after a request that nobody answered
     const controller::ImageSource* images = nullptr;  ///< null: every replica may be asked for
     /// Before the followers are looked at, twice in that time: ReplicaFetchSessions::note_idle.
     std::function<void()> note_idle{};

@@ -135,13 +135,12 @@ void Server::accept(Listener& listener, Listener::Socket socket, IoThread& threa
     metrics.connections.add(-1);
     peers->gone(id, host);
   };
-  const auto connection = std::make_shared<Connection>(
-      std::move(socket), thread, *services_, memory_, limits_,
-      ConnectionInfo{.id = id,
-                     .listener_name = listener.name(),
-                     .peer_host = std::move(host),
-                     .for_peers = is_for_peers(listener.name())},
-      std::move(on_closed));
+  const auto connection = std::make_shared<Connection>(std::move(socket), thread, *services_, memory_, limits_,
+                                                       ConnectionInfo{.id = id,
+                                                                      .listener_name = listener.name(),
+                                                                      .peer_host = std::move(host),
+                                                                      .for_peers = is_for_peers(listener.name())},
+                                                       std::move(on_closed));
   {
     const std::lock_guard lock{peers_->mutex};
     peers_->connections[id] = connection;

@@ -2,8 +2,9 @@
 
 /// Bugs on purpose, for tests that must notice them: `if (SLUICE_BUG("raft: votes twice")) ...`.
 ///
-/// Constant false, and no code, unless built with -DSLUICE_PLANTED_BUGS=ON. In such a build one bug at a time is switched
-/// on, by `plant` or by the environment variable SLUICE_BUG. A name begins with its area. Never in a build for use.
+/// Constant false, and no code, unless built with -DSLUICE_PLANTED_BUGS=ON. In such a build one bug at a time is
+/// switched on, by `plant` or by the environment variable SLUICE_BUG. A name begins with its area. Never in a build for
+/// use.
 #ifdef SLUICE_PLANTED_BUGS
 
 #include <cstdlib>

@@ -10,8 +10,8 @@
 #include "protocol/wire/writer.hpp"
 
 // What nodes of one cluster say to each other besides Kafka's own APIs. Their frames have Kafka's headers, on the
-// listeners of brokers and controllers alone; the bodies are one Protobuf message each, which protocol/ only carries. The
-// keys are far above Kafka's, and no client is told of them.
+// listeners of brokers and controllers alone; the bodies are one Protobuf message each, which protocol/ only carries.
+// The keys are far above Kafka's, and no client is told of them.
 
 namespace sluice::protocol {
 

@@ -193,9 +193,7 @@ TEST_CASE("a new cluster gets an id, which stays", "[log_manager]") {
   CHECK(harness.logs->directory_id() == directory_id);
 }
 
-DirectoryOwner unknown_owner(int node) {
-  return {.cluster_id = {}, .node_id = BrokerId{node}, .may_be_unknown = true};
-}
+DirectoryOwner unknown_owner(int node) { return {.cluster_id = {}, .node_id = BrokerId{node}, .may_be_unknown = true}; }
 
 TEST_CASE("a cluster id that is not known yet is adopted later, by the same disk", "[log_manager]") {
   Harness harness;
