@@ -1,27 +1,43 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "broker/config/load.hpp"
 #include "storage/fs/file_system.hpp"
 
 namespace sluice::broker {
 
-/// One broker: every part of it, wired together.
+/// One node: every part of it, wired together.
 ///
-/// Life: construct, start, (serve), stop. Start order: data directories, metadata, logs, sockets; stop is the reverse.
+/// Life: construct, start, (serve), stop. Start order: who it is, data directories, sockets for its peers, the quorum,
+/// its registration, logs, clients; stop is the reverse.
 class Broker {
  public:
   /// `files` outlives it.
   explicit Broker(config::LoadedConfig loaded, storage::FileSystem& files = storage::posix_file_system());
-  ~Broker();
+  ~Broker();  ///< as `stop`
 
-  /// Everything is there and requests are served when it returns true; when false, the reason was logged.
+  /// Called when the node can't go on once it has started (it was refused by its cluster, say), the reason having been
+  /// logged: on any thread, may not stop it there. Before `start`.
+  void on_fatal(std::function<void()> listener);
+
+  /// Everything is there, the cluster knows it, and requests are served when it returns true; when false, the reason
+  /// was logged. Waits for the cluster's controller, however long that takes.
   bool start();
+  /// Has `start` give up. From any thread.
+  void interrupt();
 
-  /// Answers what was read, syncs and closes the logs, leaves the clean-shutdown marker. Idempotent.
+  /// Hands over what it leads, answers what was read, syncs and closes the logs, leaves the clean-shutdown marker.
+  /// Idempotent.
   void stop();
+  /// Without handing over, nor waiting for who is connected: as if it had been killed, but for the logs, which are
+  /// closed.
+  void stop_abruptly();
 
+  /// Known once started, where the cluster gives it.
+  BrokerId node_id() const;
   /// The port that a listener got, for those configured with port 0.
   std::uint16_t port_of(const std::string& listener_name) const;
 

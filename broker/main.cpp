@@ -26,6 +26,9 @@ int main(int argc, char** argv) {
   app.add_option("-s,--set", options.assignments, "One setting, over the file's; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
+  app.add_option("-j,--join", options.join, "A node of the cluster to become part of; more may be given")
+      ->type_name("HOST:PORT")
+      ->allow_extra_args(false);
   app.add_flag("--print-config-reference", print_reference, "Every setting, documented, as a properties file");
   app.set_version_flag("--version", SLUICE_VERSION);
   try {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 
 namespace sluice::broker {
 
@@ -26,7 +26,7 @@ void ProducerIds::next(Take take) {
 void ProducerIds::allocate() {
   protocol::AllocateProducerIdsRequest request;
   request.broker_id = this_broker_;
-  controller_.allocate_producer_ids(std::move(request), [this](protocol::AllocateProducerIdsResponse response) {
+  controller::call(controller_, std::move(request), [this](protocol::AllocateProducerIdsResponse response) {
     std::vector<std::pair<Take, ProducerId>> served;
     std::vector<Take> failed;
     bool more_wanted = false;

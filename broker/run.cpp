@@ -1,4 +1,7 @@
+#include <condition_variable>
 #include <csignal>
+#include <memory>
+#include <mutex>
 #include <pthread.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -30,6 +33,39 @@ sigset_t take_over_signals() {
   return set;
 }
 
+/// What the thread that waits for signals shares with the one that runs the broker.
+struct Run {
+  std::mutex mutex;
+  std::condition_variable changed;
+  Broker* broker = nullptr;  // while it is there
+  bool signalled = false;
+  bool failed = false;
+
+  void on_signal() {
+    const std::lock_guard lock{mutex};
+    signalled = true;
+    if (broker != nullptr) broker->interrupt();
+    changed.notify_all();
+  }
+  void on_failure() {
+    const std::lock_guard lock{mutex};
+    failed = true;
+    changed.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock{mutex};
+    changed.wait(lock, [this] { return signalled || failed; });
+  }
+  void set(Broker* now) {
+    const std::lock_guard lock{mutex};
+    broker = now;
+  }
+  int status(bool started) {
+    const std::lock_guard lock{mutex};
+    return failed || (!started && !signalled) ? kFailed : 0;
+  }
+};
+
 int wait_for(const sigset_t& set) {
   int signal = 0;
   while (sigwait(&set, &signal) != 0) {
@@ -45,21 +81,28 @@ int run_until_signalled(config::LoadedConfig loaded) {
   raise_descriptor_limit();
   for (const auto& warning : loaded.warnings) spdlog::warn("{}", warning);
   const auto listeners = loaded.settings.listeners;
-  const auto node_id = loaded.settings.node_id.value();
+  const auto run = std::make_shared<Run>();
   Broker broker{std::move(loaded)};
-  if (!broker.start()) return kFailed;
-  for (const auto& listener : listeners) {
-    spdlog::info("serving node_id={} listener={}://{}:{}", node_id, listener.name, listener.host,
-                 broker.port_of(listener.name));
-  }
-  spdlog::info("signal={} stopping; once more to stop at once", wait_for(signals));
-  std::thread{[signals] {
+  broker.on_fatal([run] { run->on_failure(); });
+  run->set(&broker);
+  std::thread{[run, signals] {
+    spdlog::info("signal={} stopping; once more to stop at once", wait_for(signals));
+    run->on_signal();
     wait_for(signals);
     ::_exit(kFailed);
   }}.detach();
+  const bool started = broker.start();
+  if (started) {
+    for (const auto& listener : listeners) {
+      spdlog::info("serving node_id={} listener={}://{}:{}", broker.node_id().value(), listener.name, listener.host,
+                   broker.port_of(listener.name));
+    }
+    run->wait();
+  }
+  run->set(nullptr);
   broker.stop();
-  spdlog::info("stopped");
-  return 0;
+  if (started) spdlog::info("stopped");
+  return run->status(started);
 }
 
 }  // namespace sluice::broker

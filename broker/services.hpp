@@ -12,6 +12,7 @@ class BrokerConfig;
 namespace controller {
 class Controller;
 class ImageSource;
+class QuorumInfo;
 }  // namespace controller
 namespace replication {
 class PartitionTable;
@@ -19,9 +20,13 @@ class ReplicaMover;
 }  // namespace replication
 namespace fetch {
 class FetchSessionCache;
-}
+class ReplicaFetchSessions;
+}  // namespace fetch
 namespace metrics {
 struct BrokerMetrics;
+}
+namespace peer {
+class PeerService;
 }
 namespace group {
 class GroupCoordinatorDriver;
@@ -38,11 +43,16 @@ struct Services {
   replication::PartitionTable& partitions;  ///< this broker's replicas
   replication::ReplicaMover& mover;         ///< between data directories
   fetch::FetchSessionCache& fetch_sessions;
+  fetch::ReplicaFetchSessions& replica_fetches;  ///< sessions of followers
   group::GroupCoordinatorDriver& groups;
   ProducerIds& producer_ids;
+  peer::PeerService& peers;  ///< what other nodes of the cluster send
   metrics::BrokerMetrics& metrics;
-  BlockingPool& background;           ///< for what may wait for the disk and is asked for on an io thread
-  std::atomic<bool> stopping{false};  ///< answer what waits with what there is
+  BlockingPool& background;                        ///< for what may wait for the disk and is asked for on an io thread
+  const controller::QuorumInfo* quorum = nullptr;  ///< null: there is none, as in tests of single handlers
+  std::atomic<bool> stopping{false};               ///< answer what waits with what there is
+  /// Else the node is still starting: its peers are answered, clients have to try again or elsewhere.
+  std::atomic<bool> serves_clients{true};
 };
 
 }  // namespace sluice::broker

@@ -13,7 +13,10 @@ namespace sluice::storage {
 LogManager::LogManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LogManager::~LogManager() = default;
 
-const std::string& LogManager::cluster_id() const noexcept { return state_->cluster_id; }
+std::string LogManager::cluster_id() const {
+  const std::lock_guard lock{state_->mutex};
+  return state_->cluster_id;
+}
 Uuid LogManager::directory_id(std::size_t index) const {
   const auto& meta = state_->directories.at(index).meta();
   return meta ? meta->directory_id : Uuid{};
@@ -43,6 +46,17 @@ Result<> LogManager::remove(const TopicPartition& partition) {
   if (!path) return path.error();
   const std::lock_guard lock{state_->mutex};
   state_->retired.push_back({std::move(*path), Timestamp{0}, held->directory});
+  return {};
+}
+
+Result<> LogManager::set_aside(const TopicPartition& partition) {
+  std::optional<State::Held> held;
+  {
+    const std::lock_guard lock{state_->mutex};
+    held = state_->release(partition);
+  }
+  if (!held) return {};
+  if (const auto path = held->log->retire(stray_name(partition)); !path) return path.error();
   return {};
 }
 

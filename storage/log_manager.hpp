@@ -24,6 +24,8 @@ class LogMove;
 struct DirectoryOwner {
   std::string cluster_id;  ///< empty: take the directory's, or a new one where all are empty
   BrokerId node_id;
+  /// With an empty cluster id: where all directories are empty there is none until `adopt_cluster_id`.
+  bool may_be_unknown = false;
 };
 
 /// All logs of a process: the data directories, their locks, owners and checkpoints, and one Log a partition.
@@ -67,7 +69,10 @@ class LogManager {
   LogManager(const LogManager&) = delete;
   LogManager& operator=(const LogManager&) = delete;
 
-  const std::string& cluster_id() const noexcept;
+  std::string cluster_id() const;  ///< empty: not known yet
+  /// The cluster's id has become known: durable in every directory that works, when it returns. Once known it can't
+  /// change. Errors: wrong_directory, where it is another; that of a directory, where it could be noted in none.
+  Result<> adopt_cluster_id(const std::string& cluster_id);
   Uuid directory_id(std::size_t index = 0) const;
   bool clean_shutdown_found() const noexcept;  ///< in every directory
 
@@ -108,12 +113,17 @@ class LogManager {
   void forget_missing_directories();
   /// Renames the partition's directory to `<topic>-<n>.<uuid>-delete` at once; `remove_retired` frees the space.
   Result<> remove(const TopicPartition& partition);
+  /// Renames it to `<topic>-<n>.<uuid>-stray` instead, where it is kept: the partition of that name is another's now.
+  Result<> set_aside(const TopicPartition& partition);
   /// Deletes what was renamed for deletion at least `delay` ago (all of it found at start).
   void remove_retired(Timestamp now, std::chrono::milliseconds delay);
 
   /// Writes recovery points (the logs' synced ends), log start offsets and the given high watermarks of those
   /// directories where any of it has changed.
   Result<> checkpoint(const HighWatermarkOf& high_watermark_of);
+  /// Before a log is cut to `offset`: no recovery may begin past it, as what is missing there would be damage. Cheap
+  /// unless it was written down so; the offset is to be that of the cut which follows.
+  Result<> lower_recovery_point(const TopicPartition& partition, Offset offset);
   /// High watermark checkpointed last; nullopt when there is none.
   std::optional<Offset> checkpointed_high_watermark(const TopicPartition& partition) const;
 

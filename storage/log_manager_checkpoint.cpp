@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 
 #include "storage/log_manager_state.hpp"
@@ -50,9 +51,10 @@ Result<> LogManager::checkpoint(const HighWatermarkOf& high_watermark_of) {
   const auto now = fingerprints(high_watermark_of);
   if (now == state_->checkpointed) return {};
   std::vector<Offsets> all(state_->directories.size());
-  for (const auto& [partition, held] : state_->snapshot()) {
+  const auto logs = state_->snapshot();
+  for (const auto& [partition, held] : logs) {
     auto& offsets = all[held.directory];
-    offsets.recovery_points[partition] = held.log->synced_end_offset();
+    offsets.recovery_points[partition] = held.log->recovery_point();
     offsets.log_starts[partition] = held.log->log_start_offset();
     const auto high_watermark = high_watermark_of ? high_watermark_of(partition) : std::nullopt;
     if (high_watermark) offsets.high_watermarks[partition] = *high_watermark;
@@ -61,7 +63,7 @@ Result<> LogManager::checkpoint(const HighWatermarkOf& high_watermark_of) {
   for (const auto& moving : moves()) {
     const auto to = find_directory(moving.directory);
     if (!to) continue;
-    all[*to].recovery_points[moving.partition] = moving.log->synced_end_offset();
+    all[*to].recovery_points[moving.partition] = moving.log->recovery_point();
     all[*to].log_starts[moving.partition] = moving.log->log_start_offset();
   }
   for (const auto& unopened : state_->unopened_snapshot()) {
@@ -69,13 +71,48 @@ Result<> LogManager::checkpoint(const HighWatermarkOf& high_watermark_of) {
     all[unopened.directory].log_starts[unopened.partition] = unopened.log_start_offset;
   }
   Result<> result;
+  std::vector<bool> tried(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!state_->is_online(i) || (i < state_->checkpointed.size() && state_->checkpointed[i] == now[i])) continue;
+    tried[i] = true;
     const auto written = write(state_->directories[i], all[i]);
     if (!written && result) result = written;  // the others are written all the same
   }
+  for (const auto& [partition, held] : logs) {
+    if (!tried[held.directory]) continue;
+    const auto point = all[held.directory].recovery_points[partition];
+    // What could not be written may be there all the same.
+    held.log->recovery_point_was_stored(result ? point : std::max(point, held.log->stored_recovery_point()));
+  }
   if (result) state_->checkpointed = now;
   return result;
+}
+
+// What is written of the others stays. A move's copy is begun from its own directory's.
+Result<> LogManager::lower_recovery_point(const TopicPartition& partition, Offset offset) {
+  const auto log = find(partition);
+  if (!log) return {};
+  log->announce_cut(offset);
+  const std::lock_guard one_at_a_time{state_->checkpoint_mutex};
+  if (log->stored_recovery_point() <= offset) return {};
+  std::vector<std::string> places{directory_of(partition)};
+  for (const auto& moving : moves()) {
+    if (moving.partition == partition) places.push_back(moving.directory);
+  }
+  for (const auto& place : places) {
+    const auto index = find_directory(place);
+    if (!index) return index.error();
+    auto& directory = state_->directories[*index];
+    auto points = directory.read_checkpoint(kRecoveryPointCheckpoint);
+    if (!points) return points.error();
+    auto& point = (*points)[partition];
+    point = std::min(point, offset);
+    if (const auto written = directory.write_checkpoint(kRecoveryPointCheckpoint, *points); !written)
+      return written.error();
+  }
+  state_->checkpointed.clear();
+  log->recovery_point_was_stored(offset);
+  return {};
 }
 
 std::optional<Offset> LogManager::checkpointed_high_watermark(const TopicPartition& partition) const {

@@ -2,6 +2,7 @@
 #include <map>
 #include <utility>
 
+#include "protocol/base/assert.hpp"
 #include "storage/checkpoint/copy_generation.hpp"
 #include "storage/checkpoint/partition_metadata.hpp"
 #include "storage/data_directory/ballast.hpp"
@@ -25,8 +26,10 @@ Result<std::string> agree_on_cluster(const std::vector<DataDirectory>& directori
   for (const auto& directory : directories) {
     const auto& meta = directory.meta();
     if (!meta) continue;
+    if (meta->node_id != owner.node_id) return make_error_code(Errc::wrong_directory);
+    if (meta->cluster_id.empty()) continue;  // used, but never in a cluster that had an id
     if (cluster_id.empty()) cluster_id = meta->cluster_id;
-    if (meta->cluster_id != cluster_id || meta->node_id != owner.node_id) return make_error_code(Errc::wrong_directory);
+    if (meta->cluster_id != cluster_id) return make_error_code(Errc::wrong_directory);
   }
   return cluster_id;
 }
@@ -54,7 +57,8 @@ Result<std::unique_ptr<LogManager>> LogManager::open(FileSystem& fs, std::vector
   if (!cluster_id) return cluster_id.error();
   // The one that can't be read may know the cluster: without it, the others must not found another.
   if (cluster_id->empty() && failure) return failure;
-  state->cluster_id = cluster_id->empty() ? Uuid::random().to_string() : std::move(*cluster_id);
+  if (cluster_id->empty() && !owner.may_be_unknown) *cluster_id = Uuid::random().to_string();
+  state->cluster_id = std::move(*cluster_id);
   std::unique_ptr<LogManager> manager{new LogManager{std::move(state)}};
   if (const auto claimed = manager->claim_directories(owner); !claimed) return claimed.error();
   return manager;
@@ -69,6 +73,7 @@ Result<> LogManager::claim_directories(const DirectoryOwner& owner) {
     if (state.is_online(i)) {
       auto meta = directory.meta().value_or(MetaProperties{state.cluster_id, owner.node_id, {}});
       if (meta.directory_id.is_zero()) meta.directory_id = Uuid::random();
+      if (meta.cluster_id.empty()) meta.cluster_id = state.cluster_id;
       if (const auto claimed = directory.claim(meta); !claimed) state.healths[i]->fail(claimed.error());
     }
     any = any || state.is_online(i);
@@ -76,6 +81,29 @@ Result<> LogManager::claim_directories(const DirectoryOwner& owner) {
   }
   if (!any) return failure;
   remember_directories();
+  return {};
+}
+
+Result<> LogManager::adopt_cluster_id(const std::string& cluster_id) {
+  auto& state = *state_;
+  SLUICE_ASSERT(!cluster_id.empty());
+  const std::lock_guard one_at_a_time{state.checkpoint_mutex};
+  const auto known = this->cluster_id();
+  if (known == cluster_id) return {};
+  if (!known.empty()) return make_error_code(Errc::wrong_directory);
+  std::error_code failure;
+  bool any = false;
+  for (std::size_t i = 0; i < state.directories.size(); ++i) {
+    if (!state.is_online(i)) continue;
+    if (const auto adopted = state.directories[i].adopt(cluster_id); !adopted) {
+      failure = adopted.error();
+      state.healths[i]->fail(failure);
+    }
+    any = any || state.is_online(i);
+  }
+  if (!any) return failure ? failure : make_error_code(Errc::directory_offline);
+  const std::lock_guard lock{state.mutex};
+  state.cluster_id = cluster_id;
   return {};
 }
 

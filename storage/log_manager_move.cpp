@@ -82,7 +82,7 @@ Result<> LogManager::note_in_checkpoints(const TopicPartition& partition, const 
     return to.write_checkpoint(file, *offsets);
   };
   if (const auto noted = note(kLogStartCheckpoint, log.log_start_offset()); !noted) return noted;
-  return note(kRecoveryPointCheckpoint, log.synced_end_offset());
+  return note(kRecoveryPointCheckpoint, log.recovery_point());
 }
 
 void LogManager::cancel_move(const TopicPartition& partition) {

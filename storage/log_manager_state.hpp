@@ -66,7 +66,7 @@ struct LogManager::State {
   RecoveryProgress progress;
   std::vector<DataDirectory> directories;  // one that is offline since the start is unusable
   std::vector<KnownDirectory> missing;     // were used before and are not among them
-  std::string cluster_id;
+  std::string cluster_id;                  // by `mutex` once directories are open; set once
   bool clean_shutdown_found = true;
   std::map<TopicPartition, Offset> checkpointed_high_watermarks;
   std::mutex checkpoint_mutex;              // of the next, and of the files

@@ -70,6 +70,11 @@ void add_commands(CLI::App& app, const Globals& globals, Command& chosen) {
   add_topic_delete(topic, globals, chosen);
   auto& cluster = add_noun(app, "cluster", "The cluster itself");
   add_cluster_status(cluster, globals, chosen);
+  add_cluster_quorum(cluster, globals, chosen);
+  add_cluster_voters(cluster, globals, chosen);
+  add_cluster_elect(cluster, globals, chosen);
+  add_cluster_forget(cluster, globals, chosen);
+  add_cluster_snapshot(cluster, globals, chosen);
   auto& log = add_noun(app, "log", "Files of a data directory, without a broker");
   add_log_dump(log, globals, chosen);
   add_log_verify(log, globals, chosen);

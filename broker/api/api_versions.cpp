@@ -5,6 +5,7 @@
 #include "broker/api/handler.hpp"
 #include "broker/api/registry.hpp"
 #include "broker/controller/controller.hpp"
+#include "broker/controller/features.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/services.hpp"
 
@@ -14,9 +15,6 @@ namespace {
 using protocol::ApiVersionsRequest;
 using protocol::ApiVersionsResponse;
 using protocol::ErrorCode;
-
-constexpr const char* kGroupVersion = "group.version";
-constexpr std::int16_t kGroupVersionLevel = 1;
 
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -28,21 +26,29 @@ bool is_software_name(std::string_view text) {
 
 /// Since version 5 a client says whom it believes to be talking to (KIP-1242).
 bool is_meant_for_us(const ApiVersionsRequest& request, const RequestContext& context) {
-  if (request.cluster_id && *request.cluster_id != context.services.images.image()->cluster_id()) return false;
+  const auto image = context.services.images.image();
+  const auto& own = image->cluster_id();  // empty: not known yet, the node is starting
+  if (request.cluster_id && !own.empty() && *request.cluster_id != own) return false;
   return request.node_id == kNoBroker || request.node_id == context.services.settings.node_id;
 }
 
-/// KIP-584: what clients look for before they use groups of the consumer protocol (KIP-848).
-void add_features(ApiVersionsResponse& response, const controller::MetadataImage& image) {
+/// KIP-584: what this broker could do, and what the cluster has agreed on. Clients look here before they use groups of
+/// the consumer protocol (KIP-848), say.
+void add_features(ApiVersionsResponse& response, const controller::MetadataImage& image, std::int16_t version) {
   response.finalized_features_epoch = image.version().value();
-  auto& supported = response.supported_features.emplace_back();
-  supported.name = kGroupVersion;
-  supported.min_version = 0;
-  supported.max_version = kGroupVersionLevel;
-  auto& finalized = response.finalized_features.emplace_back();
-  finalized.name = kGroupVersion;
-  finalized.min_version_level = kGroupVersionLevel;
-  finalized.max_version_level = kGroupVersionLevel;
+  for (const auto& feature : controller::known_features()) {
+    auto& supported = response.supported_features.emplace_back();
+    supported.name = feature.name;
+    // KAFKA-17011: clients older than version 4 take a range that begins with 0 for nonsense.
+    supported.min_version = std::max<std::int16_t>(feature.level_min, version < 4 ? 1 : 0);
+    supported.max_version = feature.level_max;
+  }
+  for (const auto& [name, level] : image.features()) {
+    auto& finalized = response.finalized_features.emplace_back();
+    finalized.name = name;
+    finalized.min_version_level = level;
+    finalized.max_version_level = level;
+  }
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ void handle<protocol::ApiVersions>(ApiVersionsRequest& request, RequestContext& 
     api.min_version = entry.advertised_min_version;
     api.max_version = entry.max_version;
   }
-  if (context.api_version >= 3) add_features(response, *context.services.images.image());
+  if (context.api_version >= 3) add_features(response, *context.services.images.image(), context.api_version);
   respond(response);
 }
 

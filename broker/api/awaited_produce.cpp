@@ -17,7 +17,8 @@ void AwaitedProduce::start(std::vector<Appended> appended, std::chrono::millisec
   // Acknowledgements may all come before when_replicated returns: only then is there nothing to wait for.
   for (std::size_t i = 0; i < places_.size(); ++i) {
     places_[i].partition->when_replicated(
-        places_[i].end, [self = shared_from_this(), i](ErrorCode outcome) { self->acknowledged(i, outcome); });
+        places_[i].end, [self = shared_from_this(), i](ErrorCode outcome) { self->acknowledged(i, outcome); },
+        places_[i].leader_epoch);
   }
   if (!respond_) return;
   deadline_ = thread_.after(timeout, [weak = weak_from_this()] {

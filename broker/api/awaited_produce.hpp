@@ -24,6 +24,7 @@ class AwaitedProduce : public std::enable_shared_from_this<AwaitedProduce> {
     std::size_t topic;  ///< where its answer is in the response
     std::size_t index;
     Offset end;
+    LeaderEpoch leader_epoch{-1};  ///< read before the append
   };
 
   /// `response` is what to say once everything is acknowledged.

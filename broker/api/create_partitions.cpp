@@ -2,7 +2,7 @@
 
 #include "broker/api/answer_with.hpp"
 #include "broker/api/handler.hpp"
-#include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
@@ -11,7 +11,7 @@ namespace sluice::broker::api {
 template <>
 void handle<protocol::CreatePartitions>(protocol::CreatePartitionsRequest& request, RequestContext& context,
                                         Respond<protocol::CreatePartitionsResponse> respond) {
-  context.services.controller.create_partitions(std::move(request), answer_with(std::move(respond)));
+  controller::call(context.services.controller, std::move(request), answer_with(std::move(respond)));
 }
 
 }  // namespace sluice::broker::api

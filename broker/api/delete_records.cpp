@@ -28,7 +28,8 @@ void handle<protocol::DeleteRecords>(DeleteRecordsRequest& request, RequestConte
       data.low_watermark = kNoOffset;
       const auto partition = context.services.partitions.find(topic.name, asked.partition_index);
       if (!partition) {
-        data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false);
+        data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false,
+                                                  context.services.settings.node_id);
         continue;
       }
       data.error_code = partition->check_leadership(kNoLeaderEpoch);

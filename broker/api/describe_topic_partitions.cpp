@@ -36,9 +36,9 @@ std::int32_t add_partitions(const MetadataImage& image, const TopicImage& topic,
     item.replica_nodes = partition.replicas;
     item.isr_nodes = partition.isr;
     item.offline_replicas = offline_replicas(image, partition);
-    // Java takes null for an error of ours: without eligible leader replicas (KIP-966) the lists are empty.
-    item.eligible_leader_replicas.emplace();
-    item.last_known_elr.emplace();
+    // Empty where there are none: Java takes null for an error of ours.
+    item.eligible_leader_replicas = partition.elr;
+    item.last_known_elr = partition.last_known_elr;
   }
   return std::max(0, end - first);
 }

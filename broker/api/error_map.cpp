@@ -36,6 +36,8 @@ ErrorCode to_error_code(std::error_code error) noexcept {
   if (!error) return ErrorCode::none;
   if (error.category() == storage::storage_category()) return of_storage(static_cast<storage::Errc>(error.value()));
   if (error.category() == record::record_category()) return ErrorCode::corrupt_message;
+  // Not of the system, whose category is another: a partition that is no longer led here.
+  if (error == std::make_error_code(std::errc::operation_not_permitted)) return ErrorCode::not_leader_or_follower;
   return ErrorCode::kafka_storage_error;  // of the system: ENOSPC, EIO and their like
 }
 
@@ -52,13 +54,14 @@ ErrorCode to_error_code(record::Reason reason) noexcept {
 }
 
 ErrorCode unknown_partition_error(const controller::MetadataImage& image, std::string_view topic, const Uuid& topic_id,
-                                  PartitionId partition, bool by_topic_id) noexcept {
+                                  PartitionId partition, bool by_topic_id, BrokerId self) noexcept {
   const auto* known = by_topic_id ? image.find_topic(topic_id) : image.find_topic(topic);
   if (known == nullptr) return by_topic_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
   const auto* found = known->find_partition(partition);
   if (found == nullptr) return ErrorCode::unknown_topic_or_partition;
   // Ours by the metadata, but not there: its log could not be opened. Otherwise another broker leads it.
-  return image.brokers().size() == 1 ? ErrorCode::kafka_storage_error : ErrorCode::not_leader_or_follower;
+  const bool is_ours = image.brokers().size() == 1 || (self != kNoBroker && found->leader == self);
+  return is_ours ? ErrorCode::kafka_storage_error : ErrorCode::not_leader_or_follower;
 }
 
 }  // namespace sluice::broker::api

@@ -2,7 +2,7 @@
 
 #include "broker/api/answer_with.hpp"
 #include "broker/api/handler.hpp"
-#include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
@@ -12,7 +12,7 @@ template <>
 void handle<protocol::IncrementalAlterConfigs>(protocol::IncrementalAlterConfigsRequest& request,
                                                RequestContext& context,
                                                Respond<protocol::IncrementalAlterConfigsResponse> respond) {
-  context.services.controller.incremental_alter_configs(std::move(request), answer_with(std::move(respond)));
+  controller::call(context.services.controller, std::move(request), answer_with(std::move(respond)));
 }
 
 }  // namespace sluice::broker::api

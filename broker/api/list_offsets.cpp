@@ -65,6 +65,12 @@ Result<TimestampedOffset> answer_special(Partition& partition, Special special, 
   return TimestampedOffset{};
 }
 
+/// Whether the answer is the readable end, or that there is nothing up to it.
+bool rests_on_end(const TimestampedOffset& answer, Timestamp asked) {
+  if (asked.value() >= 0) return answer.offset == kNoOffset;
+  return static_cast<Special>(asked.value()) == Special::latest;
+}
+
 Result<TimestampedOffset> find(Partition& partition, Timestamp timestamp, bool read_committed) {
   if (timestamp.value() < 0) return answer_special(partition, static_cast<Special>(timestamp.value()), read_committed);
   auto found = partition.log().find_timestamp(timestamp);
@@ -106,14 +112,20 @@ ListOffsetsResponse answer_to(const ListOffsetsRequest& request, Services& servi
       } else if (!is_known(asked.timestamp, version)) {
         data.error_code = ErrorCode::unsupported_version;
       } else if (!partition) {
-        data.error_code = unknown_partition_error(*image, topic.name, {}, asked.partition_index, false);
+        data.error_code =
+            unknown_partition_error(*image, topic.name, {}, asked.partition_index, false, services.settings.node_id);
       } else {
         data.error_code = partition->check_leadership(asked.current_leader_epoch);
       }
       if (data.error_code != ErrorCode::none) continue;
+      const bool knows_end = partition->knows_high_watermark();
       const auto found = find(*partition, asked.timestamp, read_committed);
       if (!found) {
         data.error_code = to_error_code(found.error());
+        continue;
+      }
+      if (!knows_end && rests_on_end(*found, asked.timestamp)) {
+        data.error_code = version >= 5 ? ErrorCode::offset_not_available : ErrorCode::leader_not_available;
         continue;
       }
       data.offset = found->offset;

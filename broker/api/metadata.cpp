@@ -8,6 +8,7 @@
 #include "broker/api/handler.hpp"
 #include "broker/api/topic_description.hpp"
 #include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/topic_name.hpp"
 #include "broker/services.hpp"
@@ -51,7 +52,7 @@ class MetadataAnswer {
 MetadataResponse MetadataAnswer::build(const Refusals& refusals) {
   add_brokers();
   response_.cluster_id = image_.cluster_id();
-  response_.controller_id = image_.any_live_broker();
+  response_.controller_id = controller_id(image_, context_);
   if (request_.include_cluster_authorized_operations) response_.cluster_authorized_operations = kClusterOperations;
   if (wants_all()) {
     response_.topics.reserve(image_.topic_count());
@@ -165,12 +166,12 @@ void handle<protocol::Metadata>(MetadataRequest& request, RequestContext& contex
   if (creation.topics.empty()) return respond(MetadataAnswer{*image, context, request}.build({}));
 
   auto shared = std::make_shared<Respond<MetadataResponse>>(std::move(respond));
-  context.services.controller.create_topics(
-      std::move(creation), [shared, request = std::move(request)](const protocol::CreateTopicsResponse& created) {
-        const auto& context = shared->context();
-        const auto after = context.services.images.image();
-        (*shared)(MetadataAnswer{*after, context, request}.build(refusals_of(created)));
-      });
+  controller::call(context.services.controller, std::move(creation),
+                   [shared, request = std::move(request)](const protocol::CreateTopicsResponse& created) {
+                     const auto& context = shared->context();
+                     const auto after = context.services.images.image();
+                     (*shared)(MetadataAnswer{*after, context, request}.build(refusals_of(created)));
+                   });
 }
 
 }  // namespace sluice::broker::api

@@ -27,7 +27,8 @@ void handle<protocol::OffsetForLeaderEpoch>(OffsetForLeaderEpochRequest& request
       data.partition = asked.partition;
       const auto partition = context.services.partitions.find(topic.topic, asked.partition);
       data.error_code = partition ? partition->check_leadership(asked.current_leader_epoch)
-                                  : unknown_partition_error(*image, topic.topic, {}, asked.partition, false);
+                                  : unknown_partition_error(*image, topic.topic, {}, asked.partition, false,
+                                                            context.services.settings.node_id);
       if (data.error_code != ErrorCode::none) continue;
       const auto end = partition->log().end_of_epoch(asked.leader_epoch);
       data.leader_epoch = end.leader_epoch;

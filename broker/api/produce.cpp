@@ -69,7 +69,7 @@ class ProduceCall {
     if (request_.acks < kAcksAll || request_.acks > 1) return refuse(answer, ErrorCode::invalid_required_acks);
     if (!partition) {
       return refuse(answer, unknown_partition_error(*context_.services.images.image(), data.name, data.topic_id, id,
-                                                    by_topic_id_));
+                                                    by_topic_id_, context_.services.settings.node_id));
     }
     if (const auto error = partition->check_leadership(kNoLeaderEpoch); error != ErrorCode::none) {
       if (context_.api_version >= 10) {  // KIP-951
@@ -85,9 +85,13 @@ class ProduceCall {
       answer.error_message = "The disk of the partition's data directory is full.";
       return refuse(answer, ErrorCode::kafka_storage_error);
     }
+    if (request_.acks == kAcksAll) {
+      if (const auto error = partition->check_in_sync(); error != ErrorCode::none) return refuse(answer, error);
+    }
+    const auto leader_epoch = partition->leader_epoch();
     append(*partition, records.records.bytes(), answer);
     if (answer.error_code == ErrorCode::none && request_.acks == kAcksAll) {
-      appended_.push_back({partition, topic, index, end_});
+      appended_.push_back({partition, topic, index, end_, leader_epoch});
     }
     return answer;
   }

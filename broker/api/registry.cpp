@@ -4,6 +4,7 @@
 #include <array>
 
 #include "broker/api/handler.hpp"
+#include "protocol/messages/add_raft_voter.hpp"
 #include "protocol/messages/alter_configs.hpp"
 #include "protocol/messages/alter_partition_reassignments.hpp"
 #include "protocol/messages/alter_replica_log_dirs.hpp"
@@ -19,7 +20,9 @@
 #include "protocol/messages/describe_configs.hpp"
 #include "protocol/messages/describe_groups.hpp"
 #include "protocol/messages/describe_log_dirs.hpp"
+#include "protocol/messages/describe_quorum.hpp"
 #include "protocol/messages/describe_topic_partitions.hpp"
+#include "protocol/messages/elect_leaders.hpp"
 #include "protocol/messages/fetch.hpp"
 #include "protocol/messages/find_coordinator.hpp"
 #include "protocol/messages/heartbeat.hpp"
@@ -37,7 +40,11 @@
 #include "protocol/messages/offset_fetch.hpp"
 #include "protocol/messages/offset_for_leader_epoch.hpp"
 #include "protocol/messages/produce.hpp"
+#include "protocol/messages/remove_raft_voter.hpp"
 #include "protocol/messages/sync_group.hpp"
+#include "protocol/messages/unregister_broker.hpp"
+#include "protocol/messages/update_features.hpp"
+#include "protocol/peer/peer_apis.hpp"
 
 namespace sluice::broker::api {
 namespace {
@@ -138,24 +145,42 @@ constexpr std::array kEntries{
     serve<DescribeLogDirs>(),
     serve<CreatePartitions>(),
     serve<DeleteGroups>(),
+    serve<ElectLeaders>(),
     serve<IncrementalAlterConfigs>(),
     serve<AlterPartitionReassignments>(),
     serve<ListPartitionReassignments>(),
     serve<OffsetDelete>(),
+    serve<DescribeQuorum>(),
+    serve<UpdateFeatures>(),
     serve<DescribeCluster>(),
+    serve<UnregisterBroker>(),
     serve<ConsumerGroupHeartbeat>(),
     serve<ConsumerGroupDescribe>(),
     serve<ListConfigResources>(),
     serve<DescribeTopicPartitions>(),
+    serve<AddRaftVoter>(),
+    serve<RemoveRaftVoter>(),
 };
 static_assert(std::is_sorted(kEntries.begin(), kEntries.end(),
                              [](const ApiEntry& left, const ApiEntry& right) { return left.key < right.key; }));
 
+/// By key, without a gap.
+constexpr std::array kPeerEntries{
+    serve<RaftMessages>(),
+    serve<ClusterCall>(),
+    serve<ReplicaProgress>(),
+};
+
 }  // namespace
 
 std::span<const ApiEntry> entries() noexcept { return kEntries; }
+std::span<const ApiEntry> peer_entries() noexcept { return kPeerEntries; }
 
 const ApiEntry* find(std::int16_t key) noexcept {
+  if (is_peer_key(key)) {
+    const auto index = static_cast<std::size_t>(key - protocol::kFirstPeerKey);
+    return index < kPeerEntries.size() ? &kPeerEntries[index] : nullptr;
+  }
   const auto at = std::lower_bound(
       kEntries.begin(), kEntries.end(), key,
       [](const ApiEntry& entry, std::int16_t wanted) { return static_cast<std::int16_t>(entry.key) < wanted; });

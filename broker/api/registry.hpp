@@ -7,6 +7,7 @@
 
 #include "broker/server/respond.hpp"
 #include "protocol/api_key.hpp"
+#include "protocol/peer/peer_apis.hpp"
 #include "protocol/wire/reader.hpp"
 #include "protocol/wire/writer.hpp"
 
@@ -29,8 +30,12 @@ struct ApiEntry {
   void (*visit_errors)(const void* response, void (*report)(void* to, std::int16_t error), void* to);
 };
 
-/// All served APIs, ascending by key.
+/// The APIs that clients are served and told of, ascending by key.
 std::span<const ApiEntry> entries() noexcept;
+/// Those of nodes among themselves (protocol/peer/peer_apis.hpp), served on listeners of brokers and controllers alone.
+std::span<const ApiEntry> peer_entries() noexcept;
+constexpr bool is_peer_key(std::int16_t key) noexcept { return key >= protocol::kFirstPeerKey; }
+/// Of either kind.
 const ApiEntry* find(std::int16_t key) noexcept;
 
 }  // namespace sluice::broker::api

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "broker/controller/quorum_info.hpp"
+#include "broker/services.hpp"
+
 namespace sluice::broker::api {
 
 std::vector<BrokerId> offline_replicas(const controller::MetadataImage& image,
@@ -13,6 +16,14 @@ std::vector<BrokerId> offline_replicas(const controller::MetadataImage& image,
     return broker == nullptr || broker->fenced;
   });
   return offline;
+}
+
+BrokerId controller_id(const controller::MetadataImage& image, const RequestContext& context) {
+  const auto* quorum = context.services.quorum;
+  const auto* leader = quorum == nullptr ? nullptr : image.find_broker(quorum->leader());
+  const bool is_known =
+      leader != nullptr && !leader->fenced && leader->find_endpoint(context.connection.listener_name) != nullptr;
+  return is_known ? leader->id : image.any_live_broker();
 }
 
 }  // namespace sluice::broker::api

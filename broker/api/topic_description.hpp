@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker/controller/metadata_image.hpp"
+#include "broker/server/request_context.hpp"
 
 namespace sluice::broker::api {
 
@@ -19,5 +20,9 @@ inline constexpr std::int32_t kOperationsNotAsked = INT32_MIN;
 /// Replicas on brokers that are fenced or unknown.
 std::vector<BrokerId> offline_replicas(const controller::MetadataImage& image,
                                        const controller::PartitionImage& partition);
+
+/// The broker that clients are told is the controller: the one that is, where it is a broker that this listener's
+/// clients know, else any that lives, since all take what is for the controller.
+BrokerId controller_id(const controller::MetadataImage& image, const RequestContext& context);
 
 }  // namespace sluice::broker::api

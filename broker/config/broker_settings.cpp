@@ -1,15 +1,15 @@
 #include "broker/config/broker_settings.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <limits>
 #include <set>
 #include <string_view>
-#include <unistd.h>
 
 #include "broker/config/broker_config.hpp"
 #include "broker/config/config_error.hpp"
+#include "broker/config/read_cluster_settings.hpp"
+#include "broker/config/settings_reader.hpp"
 #include "broker/config/text.hpp"
 #include "protocol/base/assert.hpp"
 
@@ -20,67 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr int kAdminPortAbove = 552;  // 9644 beside 9092
 
-/// Reads settings by type, and complains about them with the place where they were given.
-class Reader {
- public:
-  Reader(const BrokerConfig& config, std::vector<ConfigError>& errors) : config_(config), errors_(errors) {}
-
-  bool is_set(std::string_view name) const { return config_.value(name).has_value(); }
-  std::string text(std::string_view name) const { return config_.value(name).value_or(std::string{}); }
-  std::vector<std::string> list(std::string_view name) const { return split_list(text(name)); }
-  bool flag(std::string_view name) const { return text(name) == "true"; }
-
-  /// Pre: the setting is a number that always has a value.
-  std::int64_t integer(std::string_view name) const {
-    const auto value = parse_integer(text(name));
-    SLUICE_ASSERT(value, name);
-    return *value;
-  }
-  double number(std::string_view name) const {
-    const auto value = parse_double(text(name));
-    SLUICE_ASSERT(value, name);
-    return *value;
-  }
-  int small(std::string_view name) const { return static_cast<int>(integer(name)); }
-  milliseconds duration(std::string_view name) const { return milliseconds{integer(name)}; }
-
-  std::optional<std::int64_t> limit(std::string_view name) const {
-    const auto value = integer(name);
-    if (value < 0 || value == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
-    return value;
-  }
-  std::optional<milliseconds> duration_limit(std::string_view name) const {
-    const auto value = limit(name);
-    if (!value) return std::nullopt;
-    return milliseconds{*value};
-  }
-  std::optional<int> small_limit(std::string_view name) const {
-    const auto value = limit(name);
-    if (!value) return std::nullopt;
-    return static_cast<int>(*value);
-  }
-
-  std::size_t complaints() const { return errors_.size(); }
-
-  void complain(std::string_view name, std::string_view message) const {
-    const auto origin = config_.origin(name);
-    errors_.push_back({fmt::format("{}: {} = {}: {}", origin.empty() ? "default" : origin, name, text(name), message)});
-  }
-
- private:
-  const BrokerConfig& config_;
-  std::vector<ConfigError>& errors_;
-};
-
-std::string machine_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return name.data();
-}
-
-bool is_every_interface(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
-
-std::map<std::string, SecurityProtocol> read_protocols(const Reader& reader,
+std::map<std::string, SecurityProtocol> read_protocols(const SettingsReader& reader,
                                                        const std::set<std::string>& controller_names) {
   auto protocols = parse_protocol_map(reader.text("listener.security.protocol.map"));
   if (!protocols) {
@@ -92,13 +32,14 @@ std::map<std::string, SecurityProtocol> read_protocols(const Reader& reader,
   return *std::move(protocols);
 }
 
-std::set<std::string> read_controller_names(const Reader& reader) {
+std::set<std::string> read_controller_names(const SettingsReader& reader) {
   std::set<std::string> names;
   for (const auto& name : reader.list("controller.listener.names")) names.insert(to_upper(name));
   return names;
 }
 
-void read_listeners(BrokerSettings& settings, const Reader& reader, const std::set<std::string>& controller_names) {
+void read_listeners(BrokerSettings& settings, const SettingsReader& reader,
+                    const std::set<std::string>& controller_names) {
   constexpr std::string_view kName = "listeners";
   const auto protocols = read_protocols(reader, controller_names);
   const auto complaints_before = reader.complaints();
@@ -116,7 +57,6 @@ void read_listeners(BrokerSettings& settings, const Reader& reader, const std::s
     if (endpoint.port != 0 && !addresses.emplace(endpoint.host, endpoint.port).second) {
       reader.complain(kName, fmt::format("two listeners want port {}", endpoint.port));
     }
-    if (controller_names.contains(name)) continue;
     if (protocol == protocols.end()) {
       reader.complain(kName, fmt::format("listener.security.protocol.map gives no protocol for {}", name));
     } else if (protocol->second != SecurityProtocol::plaintext) {
@@ -124,59 +64,69 @@ void read_listeners(BrokerSettings& settings, const Reader& reader, const std::s
       reader.complain(kName, fmt::format("{} needs {}, which is not available: only PLAINTEXT is", name,
                                          to_string(protocol->second)));
     } else {
-      settings.listeners.push_back({name, endpoint.host, endpoint.port, protocol->second});
+      auto& kind = controller_names.contains(name) ? settings.cluster.controller_listeners : settings.listeners;
+      kind.push_back({name, endpoint.host, endpoint.port, protocol->second});
     }
   }
-  if (settings.listeners.empty() && reader.complaints() == complaints_before) {
+  if (settings.cluster.is_broker && settings.listeners.empty() && reader.complaints() == complaints_before) {
     reader.complain(kName, "must name at least one listener for clients");
   }
 }
 
-void read_advertised_listeners(BrokerSettings& settings, const Reader& reader,
-                               const std::set<std::string>& controller_names) {
-  constexpr std::string_view kName = "advertised.listeners";
-  for (const auto& listener : settings.listeners) {
+/// Where a listener is reached unless advertised.listeners says otherwise.
+void advertise(std::map<std::string, Endpoint>& advertised, const std::vector<Listener>& listeners) {
+  for (const auto& listener : listeners) {
     const auto host = is_every_interface(listener.host) ? machine_name() : listener.host;
-    settings.advertised_listeners[listener.name] = {host, listener.port};
+    advertised[listener.name] = {host, listener.port};
   }
+}
+
+void read_advertised_listeners(BrokerSettings& settings, const SettingsReader& reader) {
+  constexpr std::string_view kName = "advertised.listeners";
+  auto& of_brokers = settings.advertised_listeners;
+  auto& of_controllers = settings.cluster.advertised_controller_listeners;
+  advertise(of_brokers, settings.listeners);
+  advertise(of_controllers, settings.cluster.controller_listeners);
   for (const auto& entry : reader.list(kName)) {
     const auto advertised = parse_listener(entry);
     if (!advertised) {
       reader.complain(kName, fmt::format("{} is not of the form NAME://host:port", entry));
       continue;
     }
-    if (controller_names.contains(advertised->name)) continue;
-    const auto target = settings.advertised_listeners.find(advertised->name);
-    if (target == settings.advertised_listeners.end()) {
-      reader.complain(kName, fmt::format("{} is not one of the listeners", advertised->name));
-    } else if (advertised->endpoint.host == "0.0.0.0" || advertised->endpoint.host == "::") {
-      reader.complain(kName, fmt::format("nobody can connect to {}: give a host name", advertised->endpoint.host));
+    const auto& [name, endpoint] = *advertised;
+    auto& kind = of_controllers.contains(name) ? of_controllers : of_brokers;
+    const auto target = kind.find(name);
+    if (target == kind.end()) {
+      reader.complain(kName, fmt::format("{} is not one of the listeners", name));
+    } else if (endpoint.host == "0.0.0.0" || endpoint.host == "::") {
+      reader.complain(kName, fmt::format("nobody can connect to {}: give a host name", endpoint.host));
     } else {
-      target->second.port = advertised->endpoint.port;
-      if (!advertised->endpoint.host.empty()) target->second.host = advertised->endpoint.host;
+      target->second.port = endpoint.port;
+      if (!endpoint.host.empty()) target->second.host = endpoint.host;
     }
   }
 }
 
-void read_inter_broker_listener(BrokerSettings& settings, const Reader& reader) {
+void read_inter_broker_listener(BrokerSettings& settings, const SettingsReader& reader) {
   constexpr std::string_view kName = "inter.broker.listener.name";
   const auto is_listener = [&](const std::string& name) {
     return std::ranges::count(settings.listeners, name, &Listener::name) > 0;
   };
   settings.inter_broker_listener_name = to_upper(reader.text(kName));
   if (!settings.inter_broker_listener_name.empty()) {
-    if (!is_listener(settings.inter_broker_listener_name)) reader.complain(kName, "is not one of the listeners");
+    if (settings.cluster.is_broker && !is_listener(settings.inter_broker_listener_name))
+      reader.complain(kName, "is not one of the listeners");
     return;
   }
   const auto by_protocol = reader.text("security.inter.broker.protocol");
-  if (is_listener(by_protocol)) {
+  if (is_listener(by_protocol) || !settings.cluster.is_broker) {
     settings.inter_broker_listener_name = by_protocol;
   } else if (!settings.listeners.empty()) {
     settings.inter_broker_listener_name = settings.listeners.front().name;
   }
 }
 
-void read_admin_listener(BrokerSettings& settings, const Reader& reader) {
+void read_admin_listener(BrokerSettings& settings, const SettingsReader& reader) {
   constexpr std::string_view kName = "sluice.admin.listener";
   const auto text = reader.text(kName);
   if (text.empty()) return;
@@ -188,25 +138,26 @@ void read_admin_listener(BrokerSettings& settings, const Reader& reader) {
     }
     return;
   }
-  const int port = settings.listeners.empty() ? 0 : settings.listeners.front().port;
+  const auto& listeners = settings.listeners.empty() ? settings.cluster.controller_listeners : settings.listeners;
+  const int port = listeners.empty() ? 0 : listeners.front().port;
   const bool fits = port + kAdminPortAbove <= std::numeric_limits<std::uint16_t>::max();
   const int admin_port = port == 0 ? 0 : fits ? port + kAdminPortAbove : port - kAdminPortAbove;
   settings.admin_listener = AdminListener{"127.0.0.1", static_cast<std::uint16_t>(admin_port), false};
 }
 
-void read_identity(BrokerSettings& settings, const Reader& reader) {
+void read_identity(BrokerSettings& settings, const SettingsReader& reader) {
   settings.node_id = BrokerId{reader.small("node.id")};
   if (const auto broker_id = reader.small("broker.id"); broker_id >= 0 && broker_id != settings.node_id.value()) {
     reader.complain("broker.id", fmt::format("contradicts node.id = {}", settings.node_id.value()));
   }
   settings.rack = reader.text("broker.rack");
   const auto roles = reader.list("process.roles");
-  if (std::ranges::count(roles, "broker") == 0) {
-    reader.complain("process.roles", "must contain broker: a process that is only a controller is not available");
-  }
+  settings.cluster.is_broker = std::ranges::count(roles, "broker") > 0;
+  settings.cluster.is_controller = std::ranges::count(roles, "controller") > 0;
+  if (roles.empty()) reader.complain("process.roles", "must be broker, controller or both");
 }
 
-void read_log_dirs(BrokerSettings& settings, const Reader& reader) {
+void read_log_dirs(BrokerSettings& settings, const SettingsReader& reader) {
   const std::string_view name = reader.is_set("log.dirs") ? "log.dirs" : "log.dir";
   settings.log_dirs = reader.list(name);
   if (settings.log_dirs.empty()) reader.complain(name, "must name at least one directory");
@@ -217,7 +168,7 @@ void read_log_dirs(BrokerSettings& settings, const Reader& reader) {
   }
 }
 
-void read_connections(BrokerSettings& settings, const Reader& reader) {
+void read_connections(BrokerSettings& settings, const SettingsReader& reader) {
   settings.socket_send_buffer_bytes = reader.small_limit("socket.send.buffer.bytes");
   settings.socket_receive_buffer_bytes = reader.small_limit("socket.receive.buffer.bytes");
   settings.socket_listen_backlog_size = reader.small("socket.listen.backlog.size");
@@ -233,7 +184,7 @@ void read_connections(BrokerSettings& settings, const Reader& reader) {
   }
 }
 
-void read_requests(BrokerSettings& settings, const Reader& reader) {
+void read_requests(BrokerSettings& settings, const SettingsReader& reader) {
   settings.socket_request_max_bytes = reader.small("socket.request.max.bytes");
   settings.queued_max_request_bytes = reader.limit("queued.max.request.bytes");
   if (settings.queued_max_request_bytes && *settings.queued_max_request_bytes < settings.socket_request_max_bytes) {
@@ -248,14 +199,14 @@ void read_requests(BrokerSettings& settings, const Reader& reader) {
   settings.shutdown_timeout_ms = reader.duration("sluice.shutdown.timeout.ms");
 }
 
-void read_threads(BrokerSettings& settings, const Reader& reader) {
+void read_threads(BrokerSettings& settings, const SettingsReader& reader) {
   settings.num_network_threads = reader.small("num.network.threads");
   settings.background_threads = reader.small("background.threads");
   settings.sync_threads = reader.small("sluice.sync.threads");
   settings.num_recovery_threads_per_data_dir = reader.small("num.recovery.threads.per.data.dir");
 }
 
-void read_topics_and_logs(BrokerSettings& settings, const Reader& reader) {
+void read_topics_and_logs(BrokerSettings& settings, const SettingsReader& reader) {
   settings.auto_create_topics_enable = reader.flag("auto.create.topics.enable");
   settings.delete_topic_enable = reader.flag("delete.topic.enable");
   settings.num_partitions = reader.small("num.partitions");
@@ -268,7 +219,7 @@ void read_topics_and_logs(BrokerSettings& settings, const Reader& reader) {
   settings.producer_id_expiration_ms = reader.duration("producer.id.expiration.ms");
 }
 
-void read_cleaner(CleanerSettings& cleaner, const Reader& reader) {
+void read_cleaner(CleanerSettings& cleaner, const SettingsReader& reader) {
   cleaner.enable = reader.flag("log.cleaner.enable");
   cleaner.threads = reader.small("log.cleaner.threads");
   cleaner.dedupe_buffer_bytes = reader.integer("log.cleaner.dedupe.buffer.size");
@@ -283,7 +234,8 @@ void read_cleaner(CleanerSettings& cleaner, const Reader& reader) {
 }
 
 /// A default must lie within its bounds, and those be in order.
-void check_bounds(const Reader& reader, std::string_view name, std::string_view min_name, std::string_view max_name) {
+void check_bounds(const SettingsReader& reader, std::string_view name, std::string_view min_name,
+                  std::string_view max_name) {
   if (reader.integer(max_name) < reader.integer(min_name)) {
     reader.complain(max_name, fmt::format("must be at least {} = {}", min_name, reader.integer(min_name)));
   } else if (reader.integer(name) < reader.integer(min_name) || reader.integer(name) > reader.integer(max_name)) {
@@ -292,7 +244,7 @@ void check_bounds(const Reader& reader, std::string_view name, std::string_view 
   }
 }
 
-void read_consumer_groups(GroupSettings& groups, const Reader& reader) {
+void read_consumer_groups(GroupSettings& groups, const SettingsReader& reader) {
   constexpr std::string_view kSession = "group.consumer.session.timeout.ms";
   constexpr std::string_view kSessionMin = "group.consumer.min.session.timeout.ms";
   constexpr std::string_view kSessionMax = "group.consumer.max.session.timeout.ms";
@@ -322,7 +274,7 @@ void read_consumer_groups(GroupSettings& groups, const Reader& reader) {
   groups.consumer_protocol = std::ranges::count(reader.list("group.coordinator.rebalance.protocols"), "consumer") > 0;
 }
 
-void read_groups(GroupSettings& groups, const Reader& reader) {
+void read_groups(GroupSettings& groups, const SettingsReader& reader) {
   groups.initial_rebalance_delay = reader.duration("group.initial.rebalance.delay.ms");
   groups.session_timeout_min = reader.duration("group.min.session.timeout.ms");
   groups.session_timeout_max = reader.duration("group.max.session.timeout.ms");
@@ -341,13 +293,14 @@ void read_groups(GroupSettings& groups, const Reader& reader) {
 
 }  // namespace
 
-BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<ConfigError>& errors) {
-  const Reader reader{config, errors};
+BrokerSettings make_broker_settings(const BrokerConfig& config, const std::vector<std::string>& join,
+                                    std::vector<ConfigError>& errors) {
+  const SettingsReader reader{config, errors};
   const auto controller_names = read_controller_names(reader);
   BrokerSettings settings;
   read_identity(settings, reader);
   read_listeners(settings, reader, controller_names);
-  read_advertised_listeners(settings, reader, controller_names);
+  read_advertised_listeners(settings, reader);
   read_inter_broker_listener(settings, reader);
   read_admin_listener(settings, reader);
   read_log_dirs(settings, reader);
@@ -363,6 +316,7 @@ BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<Conf
   read_topics_and_logs(settings, reader);
   read_cleaner(settings.cleaner, reader);
   read_groups(settings.groups, reader);
+  read_cluster_settings(settings, reader, join);
   return settings;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/config/cleaner_settings.hpp"
+#include "broker/config/cluster_settings.hpp"
 #include "broker/config/group_settings.hpp"
 #include "broker/config/listener.hpp"
 #include "protocol/base/ids.hpp"
@@ -34,7 +35,7 @@ struct BrokerSettings {
   std::vector<Listener> listeners;  ///< the sockets for clients and brokers; no controller listeners
   std::map<std::string, Endpoint> advertised_listeners;  ///< by listener name, one for each of `listeners`; port 0: the
                                                          ///< port that the listener got
-  std::string inter_broker_listener_name;                ///< one of `listeners`
+  std::string inter_broker_listener_name;                ///< one of `listeners`; of a mere controller: the brokers'
   std::optional<AdminListener> admin_listener;           ///< health, metrics, console; nullopt: off
   std::vector<std::string> log_dirs;                     ///< absolute or as given; at least one
   std::optional<std::int64_t> replica_move_bytes_per_second;
@@ -79,12 +80,15 @@ struct BrokerSettings {
   std::optional<std::chrono::milliseconds> log_flush_scheduler_interval_ms;  ///< how often flush.ms is checked
   std::chrono::milliseconds producer_id_expiration_ms = std::chrono::hours{24};
 
+  ClusterSettings cluster;
   CleanerSettings cleaner;
   GroupSettings groups;
 };
 
 /// Derives the typed settings. What the table alone cannot judge (listeners against each other, roles) is checked here:
-/// each complaint is appended to `errors`, and the result must not be used unless none was.
-BrokerSettings make_broker_settings(const BrokerConfig& config, std::vector<ConfigError>& errors);
+/// each complaint is appended to `errors`, and the result must not be used unless none was. `join` holds the values of
+/// --join.
+BrokerSettings make_broker_settings(const BrokerConfig& config, const std::vector<std::string>& join,
+                                    std::vector<ConfigError>& errors);
 
 }  // namespace sluice::broker::config

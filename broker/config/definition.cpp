@@ -35,6 +35,7 @@ void append(std::vector<Row>& rows, std::span<const Row> more) {
 std::vector<Definition> make_broker_definitions() {
   std::vector<Definition> rows;
   append(rows, tables::identity_rows());
+  append(rows, tables::cluster_rows());
   append(rows, tables::server_rows());
   append(rows, tables::log_rows());
   append(rows, tables::cleaner_rows());

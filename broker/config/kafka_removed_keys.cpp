@@ -19,7 +19,6 @@ constexpr std::array kRows{
     KnownKey{"group.coordinator.new.enable", ConfigType::boolean, "false"},
     KnownKey{"host.name", ConfigType::string, ""},
     KnownKey{"inter.broker.protocol.version", ConfigType::string, "null"},
-    KnownKey{"leader.imbalance.per.broker.percentage", ConfigType::int32, "10"},
     KnownKey{"log.message.downconversion.enable", ConfigType::boolean, "true"},
     KnownKey{"log.message.format.version", ConfigType::string, "null"},
     KnownKey{"log.message.timestamp.difference.max.ms", ConfigType::int64, "9223372036854775807"},

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <limits>
+#include <unistd.h>
 #include <utility>
 
 #include "broker/config/text.hpp"
@@ -46,6 +47,14 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     return std::nullopt;  // an IPv6 address needs its brackets
   }
   return Endpoint{std::string{host}, static_cast<std::uint16_t>(*port)};
+}
+
+bool is_every_interface(std::string_view host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
 }
 
 std::optional<NamedEndpoint> parse_listener(std::string_view text) {

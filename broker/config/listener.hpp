@@ -33,6 +33,11 @@ struct Listener {
 /// host:port, [v6]:port or :port. nullopt when it is none of these.
 std::optional<Endpoint> parse_endpoint(std::string_view text);
 
+/// No host, or what stands for all of them.
+bool is_every_interface(std::string_view host);
+/// This machine's name; localhost where it has none.
+std::string machine_name();
+
 struct NamedEndpoint {
   std::string name;  ///< upper case
   Endpoint endpoint;

@@ -163,10 +163,11 @@ Properties computed_defaults(const LoadOptions& options) {
 /// What is right value by value, and still not what the writer of the file will expect.
 void warn_of_limits(LoadedConfig& loaded, Loader& loader) {
   const auto& config = loaded.config;
-  const auto voters = split_list(config.value("controller.quorum.voters").value_or(std::string{}));
-  if (voters.size() > 1) {
-    loader.warn(config.origin("controller.quorum.voters"),
-                fmt::format("controller.quorum.voters: names {} members, but this broker runs alone", voters.size()));
+  constexpr std::string_view kServers = "controller.quorum.bootstrap.servers";
+  const auto voters = config.value("controller.quorum.voters").value_or(std::string{});
+  if (!split_list(voters).empty() && config.is_given(kServers)) {
+    loader.warn(config.origin(kServers),
+                fmt::format("{}: controller.quorum.voters says it, this is not used", kServers));
   }
 }
 
@@ -187,7 +188,7 @@ LoadedConfig load(const LoadOptions& options) {
   complete_node_id(values);
   loaded.config = BrokerConfig{std::move(values), computed_defaults(options)};
   warn_of_limits(loaded, loader);
-  loaded.settings = make_broker_settings(loaded.config, loaded.errors);
+  loaded.settings = make_broker_settings(loaded.config, options.join, loaded.errors);
   check_topic_defaults(loaded);
   return loaded;
 }

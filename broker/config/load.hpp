@@ -13,6 +13,7 @@ namespace sluice::broker::config {
 struct LoadOptions {
   std::optional<std::string> file;       ///< --config FILE
   std::vector<std::string> assignments;  ///< --set NAME=VALUE, in order
+  std::vector<std::string> join{};       ///< --join HOST:PORT, or several with commas
   unsigned cores = 1;                    ///< default of num.network.threads
   std::string data_home;                 ///< default log.dirs is <data_home>/sluice; see default_data_home()
 };

@@ -8,6 +8,7 @@
 namespace sluice::broker::config::tables {
 
 std::span<const Definition> identity_rows();        ///< identity_table.cpp: who the broker is and where it listens
+std::span<const Definition> cluster_rows();         ///< cluster_table.cpp: quorum, sessions, replication
 std::span<const Definition> server_rows();          ///< server_table.cpp: threads, connections, requests
 std::span<const Definition> log_rows();             ///< log_table.cpp: directories, topics, housekeeping
 std::span<const Definition> cleaner_rows();         ///< cleaner_table.cpp: compaction

@@ -22,6 +22,8 @@ using protocol::IncrementalAlterConfigsResponse;
 /// A string of the protocol, which DescribeConfigs tells values in, has no more bytes.
 constexpr std::size_t kValueMax = 32767;
 
+const std::string kMinInSync = "min.insync.replicas";
+
 enum class Operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
 
 Refusal invalid_request(std::string message) { return RequestError{ErrorCode::invalid_request, std::move(message)}; }
@@ -242,11 +244,34 @@ Decision<Response> alter(const MetadataImage& image, const config::BrokerConfig&
 }  // namespace
 
 Decision<AlterConfigsResponse> ClusterState::handle(const AlterConfigsRequest& request) const {
-  return alter<AlterConfigsResponse>(image_, effective_config(), request);
+  auto decision = alter<AlterConfigsResponse>(image_, effective_config(), request);
+  prepend_lost_eligibility(decision.records);
+  return decision;
 }
 
 Decision<IncrementalAlterConfigsResponse> ClusterState::handle(const IncrementalAlterConfigsRequest& request) const {
-  return alter<IncrementalAlterConfigsResponse>(image_, effective_config(), request);
+  auto decision = alter<IncrementalAlterConfigsResponse>(image_, effective_config(), request);
+  prepend_lost_eligibility(decision.records);
+  return decision;
+}
+
+/// KIP-966: an ELR is good for the min.insync.replicas that it came about with. It goes first: what comes to be
+/// committed without the rest does no harm.
+void ClusterState::prepend_lost_eligibility(std::vector<MetadataRecord>& records) const {
+  bool by_default = false;
+  std::set<std::string_view> topics;
+  for (const auto& record : records) {
+    const auto* config = std::get_if<ConfigRecord>(&record);
+    if (config == nullptr || config->key != kMinInSync) continue;
+    if (config->resource == ConfigResource::topic) topics.insert(config->name);
+    if (config->resource == ConfigResource::broker) by_default = true;
+  }
+  if (!by_default && topics.empty()) return;
+  auto partitions = without_elr([&](const TopicImage& topic) {
+    return topics.contains(topic.name) || (by_default && !topic.configs.contains(kMinInSync));
+  });
+  records.insert(records.begin(), std::make_move_iterator(partitions.begin()),
+                 std::make_move_iterator(partitions.end()));
 }
 
 }  // namespace sluice::broker::controller

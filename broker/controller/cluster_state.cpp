@@ -11,18 +11,58 @@ namespace sluice::broker::controller {
 ClusterState::ClusterState(std::shared_ptr<const config::BrokerConfig> config, std::function<Uuid()> make_uuid)
     : config_(std::move(config)), make_uuid_(std::move(make_uuid)) {}
 
-void ClusterState::replay(const MetadataRecord& record, Offset offset) {
-  SLUICE_ASSERT(offset > image_.version(), offset, image_.version());
-  std::visit([this](const auto& one) { apply(one); }, record);
-  image_.set_version(offset);
+ClusterState::ClusterState(const ClusterState& other)
+    : config_(other.config_),
+      make_uuid_(other.make_uuid_),
+      image_(other.image_),
+      published_(other.published_),
+      open_(other.open_),
+      delta_(other.delta_) {
+  // What one changes in place, the other must not see.
+  for (auto& [id, topic] : open_) {
+    if (topic.after == nullptr) continue;
+    auto own = std::make_shared<TopicImage>(*topic.after);
+    image_.replace_topic(*topic.after, own);
+    topic.after = std::move(own);
+  }
 }
 
-void ClusterState::apply(const ClusterRecord& record) { image_.set_cluster_id(record.cluster_id); }
+ClusterState& ClusterState::operator=(const ClusterState& other) {
+  if (this != &other) *this = ClusterState{other};
+  return *this;
+}
+
+void ClusterState::replay(std::span<const MetadataRecord> records, Offset index) {
+  SLUICE_ASSERT(index > image_.version(), index, image_.version());
+  image_.set_version(index);
+  for (const auto& record : records) {
+    std::visit([this](const auto& one) { apply(one); }, record);
+  }
+}
+
+void ClusterState::apply(const ClusterRecord& record) {
+  image_.set_cluster_id(record.cluster_id);
+  delta_.features_changed = true;
+}
 
 void ClusterState::apply(const BrokerRecord& record) {
-  image_.set_broker(record.broker);
+  auto broker = record.broker;
+  if (broker.epoch == kNoBrokerEpoch) broker.epoch = BrokerEpoch{image_.version().value()};
+  image_.set_broker(std::move(broker));
   delta_.brokers_changed = true;
 }
+
+void ClusterState::apply(const RemoveBrokerRecord& record) {
+  image_.remove_broker(record.id);
+  delta_.brokers_changed = true;
+}
+
+void ClusterState::apply(const FeatureRecord& record) {
+  image_.set_feature(record.name, record.level);
+  delta_.features_changed = true;
+}
+
+void ClusterState::apply(const NodeIdsRecord& record) { image_.set_next_node_id(record.next); }
 
 void ClusterState::apply(const TopicRecord& record) {
   auto topic = std::make_shared<TopicImage>();

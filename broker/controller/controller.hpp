@@ -3,35 +3,25 @@
 #include <functional>
 #include <memory>
 
-#include "protocol/messages/allocate_producer_ids.hpp"
-#include "protocol/messages/alter_configs.hpp"
-#include "protocol/messages/create_partitions.hpp"
-#include "protocol/messages/create_topics.hpp"
-#include "protocol/messages/delete_topics.hpp"
-#include "protocol/messages/incremental_alter_configs.hpp"
-
 namespace sluice::broker::controller {
 
 class MetadataImage;
+struct ControllerRequest;
+struct ControllerResponse;
 
 template <class Response>
 using Answer = std::function<void(Response)>;
 
-/// The active controller, as brokers see it: takes Kafka's own admin requests, decides, makes the change durable,
-/// and answers once this broker's image shows it. Answers may come on any thread.
+/// The active controller, as every broker sees it, wherever it runs: takes Kafka's own admin requests and the brokers'
+/// calls (controller_request.hpp lists both, and has the typed `call`), decides, makes the change durable on a
+/// majority, and answers once *this* broker's image shows it. Answers may come on any thread.
+///
+/// With no controller to be found within the request's time it answers with a retriable error (NOT_CONTROLLER or
+/// REQUEST_TIMED_OUT), for every item of the request where the response has items.
 class Controller {
  public:
   virtual ~Controller() = default;
-
-  virtual void create_topics(protocol::CreateTopicsRequest request, Answer<protocol::CreateTopicsResponse> answer) = 0;
-  virtual void delete_topics(protocol::DeleteTopicsRequest request, Answer<protocol::DeleteTopicsResponse> answer) = 0;
-  virtual void create_partitions(protocol::CreatePartitionsRequest request,
-                                 Answer<protocol::CreatePartitionsResponse> answer) = 0;
-  virtual void alter_configs(protocol::AlterConfigsRequest request, Answer<protocol::AlterConfigsResponse> answer) = 0;
-  virtual void incremental_alter_configs(protocol::IncrementalAlterConfigsRequest request,
-                                         Answer<protocol::IncrementalAlterConfigsResponse> answer) = 0;
-  virtual void allocate_producer_ids(protocol::AllocateProducerIdsRequest request,
-                                     Answer<protocol::AllocateProducerIdsResponse> answer) = 0;
+  virtual void submit(ControllerRequest request, Answer<ControllerResponse> answer) = 0;
 };
 
 /// Where this broker's newest metadata image is found.

@@ -7,6 +7,7 @@
 #include "broker/config/alter.hpp"
 #include "broker/config/describe.hpp"
 #include "broker/controller/cluster_state.hpp"
+#include "broker/controller/internal_topics.hpp"
 #include "broker/controller/partition_plan.hpp"
 #include "broker/controller/topic_name.hpp"
 #include "protocol/base/clipped.hpp"
@@ -34,6 +35,7 @@ class TopicCreation {
   Refusal read_configs(const Topic& topic, ConfigMap& configs) const;
   Refusal plan_assigned(const Topic& topic, const Uuid& id, std::vector<PartitionRecord>& plan) const;
   Refusal plan_placed(const Topic& topic, const Uuid& id, std::vector<PartitionRecord>& plan) const;
+  std::int64_t replication_factor_of(const Topic& topic) const;
   std::int64_t default_of(std::string_view setting) const;
   void describe(const ConfigMap& configs, TopicResult& result) const;
 
@@ -158,8 +160,7 @@ Refusal TopicCreation::plan_placed(const Topic& topic, const Uuid& id, std::vect
                         "The number of partitions must be at least 1, or -1 for the broker's default."};
   }
   const std::int64_t count = topic.num_partitions == -1 ? default_of("num.partitions") : topic.num_partitions;
-  const std::int64_t replication_factor =
-      topic.replication_factor == -1 ? default_of("default.replication.factor") : topic.replication_factor;
+  const std::int64_t replication_factor = replication_factor_of(topic);
   if (new_partitions_ + count > kNewPartitionsMax) {
     return RequestError{ErrorCode::policy_violation,
                         fmt::format("One request may create at most {} partitions.", kNewPartitionsMax)};
@@ -168,6 +169,14 @@ Refusal TopicCreation::plan_placed(const Topic& topic, const Uuid& id, std::vect
   plan =
       place_partitions(image_, id, 0, static_cast<std::int32_t>(count), static_cast<std::size_t>(replication_factor));
   return std::nullopt;
+}
+
+std::int64_t TopicCreation::replication_factor_of(const Topic& topic) const {
+  if (is_internal_topic(topic.name)) {
+    // As many as there can be: it grows when brokers join.
+    return static_cast<std::int64_t>(internal_replication_factor(image_, config_, topic.name));
+  }
+  return topic.replication_factor == -1 ? default_of("default.replication.factor") : topic.replication_factor;
 }
 
 std::int64_t TopicCreation::default_of(std::string_view setting) const {

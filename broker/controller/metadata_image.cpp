@@ -71,6 +71,11 @@ BrokerId MetadataImage::any_live_broker() const noexcept {
   return kNoBroker;
 }
 
+std::int16_t MetadataImage::feature_level(std::string_view name) const noexcept {
+  const auto found = features_->find(name);
+  return found == features_->end() ? std::int16_t{0} : found->second;
+}
+
 const TopicImage* MetadataImage::find_topic(std::string_view name) const {
   return pointee(by_name_.find(hash_of(name), [&](const TopicImage& topic) { return topic.name == name; }));
 }
@@ -147,6 +152,22 @@ void MetadataImage::set_broker(BrokerImage broker) {
   brokers_ = std::make_shared<const std::vector<BrokerImage>>(std::move(brokers));
 }
 
+void MetadataImage::remove_broker(BrokerId id) {
+  auto brokers = *brokers_;
+  std::erase_if(brokers, [id](const BrokerImage& broker) { return broker.id == id; });
+  brokers_ = std::make_shared<const std::vector<BrokerImage>>(std::move(brokers));
+}
+
+void MetadataImage::set_feature(const std::string& name, std::int16_t level) {
+  auto features = *features_;
+  if (level == 0) {
+    features.erase(name);
+  } else {
+    features.insert_or_assign(name, level);
+  }
+  features_ = std::make_shared<const FeatureMap>(std::move(features));
+}
+
 void MetadataImage::set_broker_config(BrokerId id, const std::string& key, std::optional<std::string> value) {
   auto all = *broker_configs_;
   auto& configs = all[id];
@@ -185,12 +206,10 @@ void MetadataImage::remove_topic(const TopicImage& topic) {
 
 bool operator==(const MetadataImage& left, const MetadataImage& right) {
   if (left.cluster_id() != right.cluster_id() || left.version() != right.version() ||
-      left.next_producer_id() != right.next_producer_id() || left.brokers() != right.brokers() ||
-      left.topic_count() != right.topic_count() || left.broker_configs(kNoBroker) != right.broker_configs(kNoBroker)) {
+      left.next_producer_id() != right.next_producer_id() || left.next_node_id() != right.next_node_id() ||
+      left.features() != right.features() || left.brokers() != right.brokers() ||
+      left.topic_count() != right.topic_count() || left.all_broker_configs() != right.all_broker_configs()) {
     return false;
-  }
-  for (const auto& broker : left.brokers()) {
-    if (left.broker_configs(broker.id) != right.broker_configs(broker.id)) return false;
   }
   bool equal = left.configured_group_count() == right.configured_group_count();
   left.for_each_configured_group(

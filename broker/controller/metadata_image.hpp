@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,8 +18,13 @@ namespace sluice::broker::controller {
 
 /// Counts the changes of one partition's record: the expected version of an ISR change (KIP-497).
 using PartitionEpoch = Id<struct PartitionEpochTag, std::int32_t>;
+/// Where in the metadata log a broker's registration is: tells its life from the one before.
+using BrokerEpoch = Id<struct BrokerEpochTag, std::int64_t>;
+
+inline constexpr BrokerEpoch kNoBrokerEpoch{-1};
 
 using ConfigMap = std::map<std::string, std::string>;
+using FeatureMap = std::map<std::string, std::int16_t, std::less<>>;
 
 struct EndpointImage {
   std::string listener_name;
@@ -31,22 +37,45 @@ struct EndpointImage {
 
 struct BrokerImage {
   BrokerId id = kNoBroker;
-  std::optional<std::string> rack;
-  std::vector<EndpointImage> endpoints;
-  bool fenced = false;  ///< silent or not caught up: no leader, and not told to clients
+  std::optional<std::string> rack{};
+  std::vector<EndpointImage> endpoints{};
+  bool fenced = false;                  ///< silent or not caught up: no leader, and not told to clients
+  bool in_controlled_shutdown = false;  ///< leads nothing new, and joins no ISR
+  BrokerEpoch epoch = kNoBrokerEpoch;
+  Uuid incarnation{};                 ///< of the process: made anew at every start
+  std::vector<Uuid> directories{};    ///< its data directories that can be used, ascending
+  std::int32_t capacity = 1;          ///< its share of new replicas, against those of others (sluice.capacity)
+  bool is_controller = false;         ///< takes part in the metadata quorum
+  bool was_shut_down_cleanly = true;  ///< else what it had not synced may be gone (KIP-966)
 
+  /// May lead and be given replicas.
+  bool is_active() const noexcept { return !fenced && !in_controlled_shutdown; }
   /// Null when the broker has no listener of that name.
   const EndpointImage* find_endpoint(std::string_view listener_name) const noexcept;
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
+/// How a partition's leader came to be (KIP-966): after an unclean election the leader's log is the truth, whatever it
+/// lacks.
+enum class LeaderRecovery : std::uint8_t { recovered = 0, recovering = 1 };
+
 struct PartitionImage {
   PartitionId partition{};
-  std::vector<BrokerId> replicas;  ///< the first is the preferred leader
-  std::vector<BrokerId> isr;       ///< subset of `replicas`
-  BrokerId leader = kNoBroker;     ///< a member of `isr`, or none
+  std::vector<BrokerId> replicas{};  ///< the first is the preferred leader
+  std::vector<BrokerId> isr{};       ///< subset of `replicas`; empty only while nobody can lead
+  BrokerId leader = kNoBroker;       ///< a member of `isr`, or none
   LeaderEpoch leader_epoch{0};
   PartitionEpoch partition_epoch{0};
+  /// Left the ISR while it was no larger than min.insync.replicas: they have everything below the high watermark, and
+  /// may lead (KIP-966). Disjoint from `isr`.
+  std::vector<BrokerId> elr{};
+  std::vector<BrokerId> last_known_elr{};  ///< the last leader before nobody was left, and those thrown out of the ELR
+  std::vector<BrokerId> adding{};          ///< of `replicas`: on their way in
+  std::vector<BrokerId> removing{};        ///< of `replicas`: on their way out
+  LeaderRecovery recovery = LeaderRecovery::recovered;
+
+  bool has_replica(BrokerId id) const noexcept { return std::ranges::find(replicas, id) != replicas.end(); }
+  bool is_in_sync(BrokerId id) const noexcept { return std::ranges::find(isr, id) != isr.end(); }
 
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
@@ -85,6 +114,11 @@ class MetadataImage {
   Offset version() const noexcept { return version_; }
   /// First producer id not yet handed out.
   ProducerId next_producer_id() const noexcept { return next_producer_id_; }
+  /// Node ids below were given to somebody, or were chosen by hand.
+  BrokerId next_node_id() const noexcept { return next_node_id_; }
+  /// Finalized levels by feature name (KIP-584): metadata.version, group.version, eligible.leader.replicas.version...
+  const FeatureMap& features() const noexcept { return *features_; }
+  std::int16_t feature_level(std::string_view name) const noexcept;  ///< 0: not finalized
 
   const std::vector<BrokerImage>& brokers() const noexcept { return *brokers_; }  ///< ascending by id
   const BrokerImage* find_broker(BrokerId id) const noexcept;
@@ -110,6 +144,8 @@ class MetadataImage {
 
   /// Dynamic settings of one broker, or of all of them by default (kNoBroker).
   const ConfigMap& broker_configs(BrokerId id) const noexcept;
+  /// Of everybody who has some, whether it is registered or not.
+  const std::map<BrokerId, ConfigMap>& all_broker_configs() const noexcept { return *broker_configs_; }
 
   /// What one consumer group overrides; empty for most.
   const ConfigMap& group_configs(std::string_view id) const;
@@ -125,7 +161,10 @@ class MetadataImage {
   void set_cluster_id(std::string cluster_id) { cluster_id_ = std::move(cluster_id); }
   void set_version(Offset version) noexcept { version_ = version; }
   void set_next_producer_id(ProducerId id) noexcept { next_producer_id_ = id; }
+  void set_next_node_id(BrokerId id) noexcept { next_node_id_ = id; }
+  void set_feature(const std::string& name, std::int16_t level);  ///< 0: removed
   void set_broker(BrokerImage broker);
+  void remove_broker(BrokerId id);
   void set_broker_config(BrokerId id, const std::string& key, std::optional<std::string> value);
   void set_group_config(const std::string& id, const std::string& key, std::optional<std::string> value);
   void add_topic(std::shared_ptr<const TopicImage> topic);
@@ -139,6 +178,8 @@ class MetadataImage {
   std::string cluster_id_;
   Offset version_ = kNoOffset;
   ProducerId next_producer_id_{0};
+  BrokerId next_node_id_{1};
+  std::shared_ptr<const FeatureMap> features_ = std::make_shared<FeatureMap>();
   std::shared_ptr<const std::vector<BrokerImage>> brokers_ = std::make_shared<std::vector<BrokerImage>>();
   std::shared_ptr<const std::map<BrokerId, ConfigMap>> broker_configs_ =
       std::make_shared<std::map<BrokerId, ConfigMap>>();
@@ -163,8 +204,11 @@ struct MetadataDelta {
   std::vector<TopicChange> topics;
   std::vector<BrokerId> broker_configs;  ///< whose dynamic settings changed; kNoBroker: the default of all
   bool brokers_changed = false;
+  bool features_changed = false;
 
-  bool empty() const noexcept { return topics.empty() && broker_configs.empty() && !brokers_changed; }
+  bool empty() const noexcept {
+    return topics.empty() && broker_configs.empty() && !brokers_changed && !features_changed;
+  }
 };
 
 }  // namespace sluice::broker::controller

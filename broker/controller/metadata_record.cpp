@@ -1,53 +1,25 @@
 #include "broker/controller/metadata_record.hpp"
 
-#include <algorithm>
-#include <array>
+#include <limits>
 
-#include "broker/controller/metadata_record.pb.h"
+#include "broker/controller/metadata_proto.hpp"
 
 namespace sluice::broker::controller {
 namespace {
-
-std::string uuid_bytes(const Uuid& id) { return {reinterpret_cast<const char*>(id.bytes().data()), id.bytes().size()}; }
-
-std::optional<Uuid> uuid_of(const std::string& bytes) {
-  std::array<std::uint8_t, 16> raw{};
-  if (bytes.size() != raw.size()) return std::nullopt;
-  std::copy(bytes.begin(), bytes.end(), raw.begin());
-  return Uuid{raw};
-}
 
 struct ToProto {
   pb::MetadataRecord& out;
 
   void operator()(const ClusterRecord& record) const { out.mutable_cluster()->set_cluster_id(record.cluster_id); }
-  void operator()(const BrokerRecord& record) const {
-    auto& broker = *out.mutable_broker();
-    broker.set_id(record.broker.id.value());
-    if (record.broker.rack) broker.set_rack(*record.broker.rack);
-    broker.set_fenced(record.broker.fenced);
-    for (const auto& endpoint : record.broker.endpoints) {
-      auto& to = *broker.add_endpoints();
-      to.set_listener_name(endpoint.listener_name);
-      to.set_host(endpoint.host);
-      to.set_port(endpoint.port);
-      to.set_security_protocol(endpoint.security_protocol);
-    }
-  }
+  void operator()(const BrokerRecord& record) const { to_proto(record.broker, *out.mutable_broker()); }
   void operator()(const TopicRecord& record) const {
     out.mutable_topic()->set_name(record.name);
     out.mutable_topic()->set_id(uuid_bytes(record.id));
   }
   void operator()(const RemoveTopicRecord& record) const { out.mutable_remove_topic()->set_id(uuid_bytes(record.id)); }
   void operator()(const PartitionRecord& record) const {
-    auto& to = *out.mutable_partition();
-    to.set_topic_id(uuid_bytes(record.topic_id));
-    to.set_partition(record.partition.partition.value());
-    for (const auto replica : record.partition.replicas) to.add_replicas(replica.value());
-    for (const auto replica : record.partition.isr) to.add_isr(replica.value());
-    to.set_leader(record.partition.leader.value());
-    to.set_leader_epoch(record.partition.leader_epoch.value());
-    to.set_partition_epoch(record.partition.partition_epoch.value());
+    out.mutable_partition()->set_topic_id(uuid_bytes(record.topic_id));
+    to_proto(record.partition, *out.mutable_partition());
   }
   void operator()(const ConfigRecord& record) const {
     auto& to = *out.mutable_config();
@@ -57,36 +29,29 @@ struct ToProto {
     if (record.value) to.set_value(*record.value);
   }
   void operator()(const ProducerIdsRecord& record) const { out.mutable_producer_ids()->set_next(record.next.value()); }
+  void operator()(const RemoveBrokerRecord& record) const { out.mutable_remove_broker()->set_id(record.id.value()); }
+  void operator()(const FeatureRecord& record) const {
+    out.mutable_feature()->set_name(record.name);
+    out.mutable_feature()->set_level(record.level);
+  }
+  void operator()(const NodeIdsRecord& record) const { out.mutable_node_ids()->set_next(record.next.value()); }
 };
 
-BrokerRecord from(const pb::BrokerRecord& in) {
-  BrokerImage broker;
-  broker.id = BrokerId{in.id()};
-  if (in.has_rack()) broker.rack = in.rack();
-  broker.fenced = in.fenced();
-  for (const auto& endpoint : in.endpoints()) {
-    broker.endpoints.push_back(
-        {endpoint.listener_name(), endpoint.host(), endpoint.port(), endpoint.security_protocol()});
-  }
-  return {std::move(broker)};
+using MaybeRecord = std::optional<MetadataRecord>;
+
+MaybeRecord broker_record(const pb::BrokerRecord& in) {
+  auto broker = from_proto(in);
+  return broker ? MaybeRecord{BrokerRecord{*std::move(broker)}} : std::nullopt;
 }
 
-std::optional<MetadataRecord> from(const pb::PartitionRecord& in) {
+MaybeRecord partition_record(const pb::PartitionRecord& in) {
   const auto topic_id = uuid_of(in.topic_id());
-  if (!topic_id) return std::nullopt;
-  PartitionImage partition;
-  partition.partition = PartitionId{in.partition()};
-  partition.replicas.reserve(static_cast<std::size_t>(in.replicas_size()));
-  for (const auto replica : in.replicas()) partition.replicas.emplace_back(replica);
-  partition.isr.reserve(static_cast<std::size_t>(in.isr_size()));
-  for (const auto replica : in.isr()) partition.isr.emplace_back(replica);
-  partition.leader = BrokerId{in.leader()};
-  partition.leader_epoch = LeaderEpoch{in.leader_epoch()};
-  partition.partition_epoch = PartitionEpoch{in.partition_epoch()};
-  return PartitionRecord{*topic_id, std::move(partition)};
+  auto partition = from_proto(in);
+  if (!topic_id || !partition) return std::nullopt;
+  return PartitionRecord{*topic_id, *std::move(partition)};
 }
 
-std::optional<MetadataRecord> from(const pb::ConfigRecord& in) {
+MaybeRecord config_record(const pb::ConfigRecord& in) {
   const auto resource = static_cast<ConfigResource>(in.resource());
   if (resource != ConfigResource::topic && resource != ConfigResource::broker && resource != ConfigResource::group) {
     return std::nullopt;
@@ -96,34 +61,50 @@ std::optional<MetadataRecord> from(const pb::ConfigRecord& in) {
   return record;
 }
 
-}  // namespace
-
-std::string encode(const MetadataRecord& record) {
-  pb::MetadataRecord out;
-  std::visit(ToProto{out}, record);
-  return out.SerializeAsString();
-}
-
-std::optional<MetadataRecord> decode(ByteView bytes) {
-  pb::MetadataRecord in;
-  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+MaybeRecord from_proto(const pb::MetadataRecord& in) {
   switch (in.record_case()) {
     case pb::MetadataRecord::kCluster: return ClusterRecord{in.cluster().cluster_id()};
-    case pb::MetadataRecord::kBroker: return from(in.broker());
+    case pb::MetadataRecord::kBroker: return broker_record(in.broker());
     case pb::MetadataRecord::kTopic: {
       const auto id = uuid_of(in.topic().id());
-      return id ? std::optional<MetadataRecord>{TopicRecord{in.topic().name(), *id}} : std::nullopt;
+      return id ? MaybeRecord{TopicRecord{in.topic().name(), *id}} : std::nullopt;
     }
     case pb::MetadataRecord::kRemoveTopic: {
       const auto id = uuid_of(in.remove_topic().id());
-      return id ? std::optional<MetadataRecord>{RemoveTopicRecord{*id}} : std::nullopt;
+      return id ? MaybeRecord{RemoveTopicRecord{*id}} : std::nullopt;
     }
-    case pb::MetadataRecord::kPartition: return from(in.partition());
-    case pb::MetadataRecord::kConfig: return from(in.config());
+    case pb::MetadataRecord::kPartition: return partition_record(in.partition());
+    case pb::MetadataRecord::kConfig: return config_record(in.config());
     case pb::MetadataRecord::kProducerIds: return ProducerIdsRecord{ProducerId{in.producer_ids().next()}};
+    case pb::MetadataRecord::kRemoveBroker: return RemoveBrokerRecord{BrokerId{in.remove_broker().id()}};
+    case pb::MetadataRecord::kFeature:
+      return FeatureRecord{in.feature().name(), static_cast<std::int16_t>(in.feature().level())};
+    case pb::MetadataRecord::kNodeIds: return NodeIdsRecord{BrokerId{in.node_ids().next()}};
     case pb::MetadataRecord::RECORD_NOT_SET: break;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::string encode(std::span<const MetadataRecord> records) {
+  pb::MetadataCommand out;
+  for (const auto& record : records) std::visit(ToProto{*out.add_records()}, record);
+  return out.SerializeAsString();
+}
+
+std::optional<std::vector<MetadataRecord>> decode(ByteView bytes) {
+  pb::MetadataCommand in;
+  if (bytes.size() > std::numeric_limits<int>::max()) return std::nullopt;
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  std::vector<MetadataRecord> records;
+  records.reserve(static_cast<std::size_t>(in.records_size()));
+  for (const auto& one : in.records()) {
+    auto record = from_proto(one);
+    if (!record) return std::nullopt;
+    records.push_back(*std::move(record));
+  }
+  return records;
 }
 
 }  // namespace sluice::broker::controller

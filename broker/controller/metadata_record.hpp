@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -46,10 +47,28 @@ struct ProducerIdsRecord {
   friend bool operator==(const ProducerIdsRecord&, const ProducerIdsRecord&) = default;
 };
 
-/// A broker registered, or changed its registration.
+/// A broker's whole registration and state: new, or in place of what was known. An `epoch` of kNoBrokerEpoch stands for
+/// the record's own offset: it registers anew.
 struct BrokerRecord {
   BrokerImage broker;
   friend bool operator==(const BrokerRecord&, const BrokerRecord&) = default;
+};
+
+/// A broker that will not come back, or is to be forgotten (UnregisterBroker).
+struct RemoveBrokerRecord {
+  BrokerId id;
+  friend bool operator==(const RemoveBrokerRecord&, const RemoveBrokerRecord&) = default;
+};
+
+struct FeatureRecord {
+  std::string name;
+  std::int16_t level = 0;  ///< 0: not finalized any more
+  friend bool operator==(const FeatureRecord&, const FeatureRecord&) = default;
+};
+
+struct NodeIdsRecord {
+  BrokerId next;  ///< first id that may be given to a node that has none
+  friend bool operator==(const NodeIdsRecord&, const NodeIdsRecord&) = default;
 };
 
 /// First record of every metadata log.
@@ -58,14 +77,15 @@ struct ClusterRecord {
   friend bool operator==(const ClusterRecord&, const ClusterRecord&) = default;
 };
 
-/// One change of the cluster's metadata. In the metadata log it is the value of one record, as metadata_record.proto
-/// serializes it.
+/// One change of the cluster's metadata.
 using MetadataRecord = std::variant<ClusterRecord, BrokerRecord, TopicRecord, RemoveTopicRecord, PartitionRecord,
-                                    ConfigRecord, ProducerIdsRecord>;
+                                    ConfigRecord, ProducerIdsRecord, RemoveBrokerRecord, FeatureRecord, NodeIdsRecord>;
 
-std::string encode(const MetadataRecord& record);
+/// What one decision changes, all of it or nothing: the data of one command in the metadata log, as
+/// metadata_record.proto serializes it. Its records share the command's index as their offset.
+std::string encode(std::span<const MetadataRecord> records);
 
-/// nullopt: not a record that this version understands.
-std::optional<MetadataRecord> decode(ByteView bytes);
+/// nullopt: something in it is not a record that this version understands.
+std::optional<std::vector<MetadataRecord>> decode(ByteView bytes);
 
 }  // namespace sluice::broker::controller

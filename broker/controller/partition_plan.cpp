@@ -12,14 +12,14 @@ namespace {
 
 using protocol::ErrorCode;
 
-bool is_live(const MetadataImage& image, BrokerId id) {
+bool is_active(const MetadataImage& image, BrokerId id) {
   const auto* broker = image.find_broker(id);
-  return broker != nullptr && !broker->fenced;
+  return broker != nullptr && broker->is_active();
 }
 
-std::size_t live_broker_count(const MetadataImage& image) {
+std::size_t active_broker_count(const MetadataImage& image) {
   return static_cast<std::size_t>(std::count_if(image.brokers().begin(), image.brokers().end(),
-                                                [](const BrokerImage& broker) { return !broker.fenced; }));
+                                                [](const BrokerImage& broker) { return broker.is_active(); }));
 }
 
 }  // namespace
@@ -42,18 +42,18 @@ Refusal refuse_assignment(const MetadataImage& image, const std::vector<BrokerId
     return refuse(fmt::format("The assignment has {} replicas where the topic's other partitions have {}.",
                               replicas.size(), replication_factor));
   }
-  if (std::none_of(replicas.begin(), replicas.end(), [&](BrokerId id) { return is_live(image, id); })) {
-    return refuse("Every broker of the assignment is fenced: no one could lead the partition.");
+  if (std::none_of(replicas.begin(), replicas.end(), [&](BrokerId id) { return is_active(image, id); })) {
+    return refuse("Every broker of the assignment is fenced or shuts down: no one could lead the partition.");
   }
   return std::nullopt;
 }
 
 Refusal refuse_replication_factor(const MetadataImage& image, std::size_t replication_factor) {
-  const auto live = live_broker_count(image);
-  if (replication_factor <= live) return std::nullopt;
-  return RequestError{
-      ErrorCode::invalid_replication_factor,
-      fmt::format("Replication factor {} is larger than the number of live brokers, {}.", replication_factor, live)};
+  const auto active = active_broker_count(image);
+  if (replication_factor <= active) return std::nullopt;
+  return RequestError{ErrorCode::invalid_replication_factor,
+                      fmt::format("Replication factor {} is larger than the number of active brokers, {}.",
+                                  replication_factor, active)};
 }
 
 PartitionRecord new_partition(const MetadataImage& image, const Uuid& topic_id, PartitionId partition,
@@ -61,7 +61,7 @@ PartitionRecord new_partition(const MetadataImage& image, const Uuid& topic_id, 
   PartitionImage state;
   state.partition = partition;
   std::copy_if(replicas.begin(), replicas.end(), std::back_inserter(state.isr),
-               [&](BrokerId id) { return is_live(image, id); });
+               [&](BrokerId id) { return is_active(image, id); });
   SLUICE_ASSERT(!state.isr.empty(), topic_id, partition);
   state.leader = state.isr.front();
   state.replicas = std::move(replicas);

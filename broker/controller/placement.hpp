@@ -8,16 +8,17 @@
 
 namespace sluice::broker::controller {
 
-/// Spreads the replicas of new partitions over the live brokers.
+/// Spreads the replicas of new partitions over the active brokers.
 ///
-/// The brokers are put in a ring that alternates between racks. Partition p's leader is the broker at `start` + p, so
+/// The brokers are put in a ring that alternates between racks, each as many times as its capacity is that of the
+/// smallest. Partition p's leader is the broker at `start` + p, so
 /// that leaders spread evenly; its followers are those after it at a distance that grows with each turn around the
 /// ring, so that the load of a lost broker spreads too. A rack gets a second replica only when every rack has one.
 class Placement {
  public:
   explicit Placement(const std::vector<BrokerImage>& brokers);
 
-  std::size_t broker_count() const noexcept { return ring_.size(); }
+  std::size_t broker_count() const noexcept { return broker_count_; }
 
   /// Replicas of partition `index`, the leader first. Pre: 1 <= `replication_factor` <= broker_count().
   std::vector<BrokerId> replicas(std::uint64_t start, std::uint32_t index, std::size_t replication_factor) const;
@@ -30,6 +31,7 @@ class Placement {
 
   std::vector<Member> ring_;
   std::size_t rack_count_ = 0;
+  std::size_t broker_count_ = 0;
 };
 
 }  // namespace sluice::broker::controller

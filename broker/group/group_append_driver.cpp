@@ -100,7 +100,9 @@ void GroupPartitionDriver::flush() {
   auto gathered = std::exchange(gathered_, {});
   const auto batch = record::MutableBatch::parse(builder_.build());
   SLUICE_ASSERT(batch, gathered.front().group);
-  const auto appended = partition_->append(*batch, wall_clock_now());
+  const auto in_sync = partition_->check_in_sync();
+  if (in_sync != ErrorCode::none) return fail(std::move(gathered), coordinator_error(in_sync));
+  const auto appended = partition_->append(*batch, wall_clock_now(), reign_);
   if (!appended) return fail(std::move(gathered), coordinator_error(api::to_error_code(appended.error())));
   const auto end = appended->last_offset + 1;
   for (auto& append : gathered) {
@@ -108,9 +110,10 @@ void GroupPartitionDriver::flush() {
     appends_.push_back(std::move(append));
   }
   // Keeps the driver until everybody is answered: the partition lets go of those who wait when it ends.
-  partition_->when_replicated(end, [self = shared_from_this(), end](ErrorCode error) {
+  auto acknowledge = [self = shared_from_this(), end](ErrorCode error) {
     self->thread_.post([self, end, error] { self->on_replicated(end, error); });
-  });
+  };
+  partition_->when_replicated(end, std::move(acknowledge), reign_);
 }
 
 /// Acknowledgements may overtake one another; what is replicated up to `end` is so for all that lies below. An answer

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "broker/config/broker_settings.hpp"
-#include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/group/group_partition.hpp"
 #include "broker/replication/partition_table.hpp"
 
@@ -46,7 +46,7 @@ void GroupCoordinatorDriver::take_up(const controller::TopicImage& topic) {
     const auto partition = parts_.partitions.find(kOffsetsTopic, PartitionId{static_cast<std::int32_t>(i)});
     if (!partition || !partition->is_leader()) continue;
     auto& driver = (*after)[i];
-    if (i < before->size() && (*before)[i] && &(*before)[i]->partition() == partition.get()) {
+    if (i < before->size() && (*before)[i] && (*before)[i]->serves(*partition)) {
       driver = (*before)[i];
       continue;
     }
@@ -102,7 +102,7 @@ void GroupCoordinatorDriver::ensure_topic(Answer<ErrorCode> done) {
   configure("cleanup.policy", "compact");
   configure("compression.type", "producer");
   configure("segment.bytes", std::to_string(settings.offsets_topic_segment_bytes));
-  parts_.controller.create_topics(std::move(request), [done](const protocol::CreateTopicsResponse& created) {
+  controller::call(parts_.controller, std::move(request), [done](const protocol::CreateTopicsResponse& created) {
     const auto error = created.topics.empty() ? ErrorCode::unknown_server_error : created.topics.front().error_code;
     done(error == ErrorCode::topic_already_exists ? ErrorCode::none : error);
   });

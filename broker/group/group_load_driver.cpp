@@ -39,10 +39,11 @@ void GroupPartitionDriver::begin_loading() {
   }
   // After a crash some of the log may not be as safe yet as its answers were promised to be.
   const auto end = partition_->log_end_offset();
-  partition_->when_replicated(end, [self = shared_from_this(), end](ErrorCode error) {
+  auto begin = [self = shared_from_this(), end](ErrorCode error) {
     if (error == ErrorCode::none) return self->loaders_->post([self, end] { self->load(end); });
     self->thread_.post([self] { self->load_later(); });
-  });
+  };
+  partition_->when_replicated(end, std::move(begin), reign_);
 }
 
 /// Something is wrong with the log, or with writing to it: not at once, and less and less often.
@@ -88,6 +89,8 @@ std::vector<GroupWrite> GroupPartitionDriver::leftovers_of(const GroupShard& sha
 
 void GroupPartitionDriver::become_active(std::unique_ptr<GroupShard> shard, std::vector<GroupWrite> leftovers) {
   if (state_ != State::loading) return;
+  // What was loaded while another led is of two minds; `stop` is on its way.
+  if (!is_in_office()) return load_later();
   shard_ = std::move(shard);
   state_ = State::active;
   if (availability() == ErrorCode::none) {

@@ -45,6 +45,7 @@ GroupPartitionDriver::GroupPartitionDriver(std::shared_ptr<replication::Partitio
                                            const config::GroupSettings& settings, const controller::ImageSource& images,
                                            metrics::GroupMetrics& metrics)
     : partition_(std::move(partition)),
+      reign_(partition_->leader_epoch()),
       thread_(thread),
       settings_(settings),
       images_(images),
@@ -59,7 +60,7 @@ Now GroupPartitionDriver::now() const {
 ErrorCode GroupPartitionDriver::availability() const noexcept {
   switch (state_) {
     case State::loading: return ErrorCode::coordinator_load_in_progress;
-    case State::active: return partition_->is_leader() ? ErrorCode::none : ErrorCode::not_coordinator;
+    case State::active: return is_in_office() ? ErrorCode::none : ErrorCode::not_coordinator;
     case State::stopped: break;
   }
   return ErrorCode::not_coordinator;

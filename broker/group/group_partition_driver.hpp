@@ -43,6 +43,9 @@ struct Sender {
 /// way. When such records can't be written, the shard is ahead of the log: everybody who waits is told, and the shard
 /// is thrown away and loaded anew, after a pause that grows while that goes on.
 ///
+/// It serves one reign: the leader epoch in which it was made. Once that is over it appends nothing, and what it loads
+/// is not used, even if this broker leads again.
+///
 /// Threading: after `start` everything happens on `thread()`, save for the loading, which makes a shard of its own.
 class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionDriver> {
  public:
@@ -52,6 +55,10 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
 
   IoThread& thread() const noexcept { return thread_; }
   const replication::Partition& partition() const noexcept { return *partition_; }
+  /// Whether it was made for the reign that `partition` is in.
+  bool serves(const replication::Partition& partition) const noexcept {
+    return partition_.get() == &partition && is_in_office();
+  }
 
   /// Loads, on `pool` unless the log is empty, what the log holds now, once that is replicated; until then requests are
   /// answered COORDINATOR_LOAD_IN_PROGRESS. `pool` must outlive the driver's work.
@@ -133,11 +140,13 @@ class GroupPartitionDriver : public std::enable_shared_from_this<GroupPartitionD
   void refuse_appends(protocol::ErrorCode error);
   void refuse_members(protocol::ErrorCode error);
 
+  bool is_in_office() const noexcept { return partition_->check_leadership(reign_) == protocol::ErrorCode::none; }
   void wait_for_deadline();
   void use_newest_image();
   Now now() const;
 
   const std::shared_ptr<replication::Partition> partition_;
+  const LeaderEpoch reign_;
   IoThread& thread_;
   const config::GroupSettings& settings_;
   const controller::ImageSource& images_;

@@ -5,6 +5,7 @@
 
 #include "broker/metrics/family.hpp"
 #include "protocol/base/assert.hpp"
+#include "protocol/peer/peer_apis.hpp"
 
 namespace sluice::broker::metrics {
 namespace {
@@ -34,8 +35,9 @@ BrokerMetrics::BrokerMetrics(std::span<const NumberName> apis, std::span<const N
     : unknown_(std::make_unique<ApiSlot>()), version_(version) {
   unknown_->name = "unknown";
   for (const auto& [key, name] : apis) {
-    SLUICE_ASSERT(key >= 0 && key <= kLastApiKey, key, name);
-    auto& slot = slots_[static_cast<std::size_t>(key)];
+    const auto index = index_of(key);
+    SLUICE_ASSERT(index, key, name);
+    auto& slot = slots_[*index];
     slot = std::make_unique<ApiSlot>();
     slot->name = name;
   }
@@ -45,10 +47,16 @@ BrokerMetrics::BrokerMetrics(std::span<const NumberName> apis, std::span<const N
   }
 }
 
+std::optional<std::size_t> BrokerMetrics::index_of(std::int16_t key) noexcept {
+  if (key >= 0 && key <= kLastApiKey) return static_cast<std::size_t>(key);
+  const auto of_peers = key - protocol::kFirstPeerKey;
+  if (of_peers < 0 || of_peers >= kPeerApis) return std::nullopt;
+  return static_cast<std::size_t>(kLastApiKey + 1 + of_peers);
+}
+
 BrokerMetrics::ApiSlot& BrokerMetrics::slot_of(std::int16_t key) const noexcept {
-  if (key < 0 || key > kLastApiKey) return *unknown_;
-  const auto& slot = slots_[static_cast<std::size_t>(key)];
-  return slot ? *slot : *unknown_;
+  const auto index = index_of(key);
+  return index && slots_[*index] ? *slots_[*index] : *unknown_;
 }
 
 void BrokerMetrics::count_error(std::int16_t key, std::int16_t code) noexcept {

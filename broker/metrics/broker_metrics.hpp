@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 #include <span>
@@ -33,8 +34,8 @@ struct ApiMetrics {
 /// The metrics of one broker, exposed as `sluice_*`. Whoever causes an event adds to the member that counts it: lock
 /// free, from any thread. What is unused is exposed as zero, except errors and pulled gauges, which appear once known.
 struct BrokerMetrics final : public prometheus::Collectable {
-  /// API keys lie in 0..94 (KIP-932's are the last); a key without a name is counted as `unknown`. `apis` and `errors`
-  /// are copied.
+  /// API keys lie in 0..94 (KIP-932's are the last), or are those of protocol/peer/peer_apis.hpp; a key without a name
+  /// is counted as `unknown`. `apis` and `errors` are copied.
   BrokerMetrics(std::span<const NumberName> apis, std::span<const NumberName> errors, std::string_view version);
 
   /// Of `key`, which may be anything a client sent.
@@ -79,6 +80,7 @@ struct BrokerMetrics final : public prometheus::Collectable {
 
  private:
   static constexpr std::int16_t kLastApiKey = 94;
+  static constexpr int kPeerApis = 3;                  // of nodes among themselves
   static constexpr std::int16_t kFirstErrorCode = -1;  // unknown_server_error
   static constexpr std::size_t kErrorCodes = 160;      // Kafka 4.1 ends at 133
 
@@ -89,11 +91,12 @@ struct BrokerMetrics final : public prometheus::Collectable {
     std::array<std::atomic<std::uint64_t>, kErrorCodes> errors{};
   };
 
+  static std::optional<std::size_t> index_of(std::int16_t key) noexcept;
   ApiSlot& slot_of(std::int16_t key) const noexcept;
   void collect_apis(std::vector<prometheus::MetricFamily>& families) const;
   void collect_errors(std::vector<prometheus::MetricFamily>& families) const;
 
-  std::array<std::unique_ptr<ApiSlot>, kLastApiKey + 1> slots_;  // null: no such API
+  std::array<std::unique_ptr<ApiSlot>, kLastApiKey + 1 + kPeerApis> slots_;  // null: no such API
   std::unique_ptr<ApiSlot> unknown_;
   std::array<std::string, kErrorCodes> error_names_;  // empty: named by number
   std::string version_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/replication/flush_timer.hpp"
+#include "broker/replication/sync_queue.hpp"
 
 namespace sluice::broker::metrics {
 struct BrokerMetrics;
@@ -31,19 +32,17 @@ class Partition;
 /// Why not one `syncfs` for all that wait: it waits for every dirty page of the file system, whoever wrote it, and
 /// reports any failed page of it without saying whose, so that another process's lost page would take all logs
 /// offline. ARCHITECTURE.md has the figures.
-class LogSyncer {
+class LogSyncer final : public SyncQueue {
  public:
-  using Instant = FlushTimer::Instant;
-
   LogSyncer(unsigned threads_per_directory, metrics::BrokerMetrics& metrics);
-  ~LogSyncer();  ///< as `stop`
+  ~LogSyncer() override;  ///< as `stop`
   LogSyncer(const LogSyncer&) = delete;
   LogSyncer& operator=(const LogSyncer&) = delete;
 
   /// Everything appended before the call will be synced, and Partition::sync_now tells when. Cheap; from any thread.
-  void request(const std::shared_ptr<Partition>& partition);
+  void request(const std::shared_ptr<Partition>& partition) override;
   /// Calls Partition::flush_due once `due` has come, on a thread of its own.
-  void request_by(const std::shared_ptr<Partition>& partition, Instant due);
+  void request_by(const std::shared_ptr<Partition>& partition, Instant due) override;
   void stop();  ///< finishes what was requested before; idempotent
 
  private:

@@ -35,8 +35,9 @@ struct IoThread::KeepRunning {
 };
 
 // One thread runs the context: the hint spares Asio the wake-ups it would do for a pool.
-IoThread::IoThread(unsigned index)
+IoThread::IoThread(unsigned index, const char* purpose)
     : index_(index),
+      purpose_(purpose),
       context_(std::make_unique<boost::asio::io_context>(1)),
       keep_running_(new KeepRunning{boost::asio::make_work_guard(*context_)}) {}
 
@@ -45,13 +46,13 @@ IoThread::~IoThread() { stop(); }
 void IoThread::start() {
   thread_ = std::thread([this] {
     current_thread = this;
-    pthread_setname_np(pthread_self(), fmt::format("sluice-io-{}", index_).c_str());
+    pthread_setname_np(pthread_self(), fmt::format("{}-{}", purpose_, index_).c_str());
     for (;;) {
       try {
         context_->run();
         return;
       } catch (const std::exception& error) {  // whoever's work it was is abandoned, the others' goes on
-        spdlog::critical("io thread {}: {}", index_, error.what());
+        spdlog::critical("{}-{}: {}", purpose_, index_, error.what());
       }
     }
   });

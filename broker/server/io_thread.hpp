@@ -22,7 +22,8 @@ class Timer {
 /// One event loop and its thread. Connections, and the requests they carry, stay on the one they were given to.
 class IoThread {
  public:
-  explicit IoThread(unsigned index);
+  /// Its name is `purpose` and its index; at most 15 characters.
+  explicit IoThread(unsigned index, const char* purpose = "sluice-io");
   ~IoThread();  ///< stops and joins
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
@@ -44,6 +45,7 @@ class IoThread {
   struct KeepRunning;
 
   unsigned index_;
+  const char* purpose_;
   std::unique_ptr<boost::asio::io_context> context_;
   std::unique_ptr<KeepRunning> keep_running_;
   std::thread thread_;

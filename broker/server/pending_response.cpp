@@ -110,6 +110,12 @@ class PendingResponse final : public ResponseSink {
   bool settled_ = false;
 };
 
+/// What needs no partitions, nor the newest metadata: asked of a node that is starting, or waits for its cluster.
+bool is_answered_early(const api::ApiEntry& api) {
+  return api::is_peer_key(static_cast<std::int16_t>(api.key)) || api.key == protocol::ApiKey::api_versions ||
+         api.key == protocol::ApiKey::describe_quorum;
+}
+
 /// KIP-511: a version of ApiVersions that we do not know is answered in version 0, with the range that we do.
 void refuse_api_versions(ResponseSink& sink, const api::ApiEntry& api) {
   protocol::ApiVersionsResponse refusal;
@@ -131,6 +137,11 @@ const char* start_request(Connection& connection, Services& services, ResponseQu
   const auto version = load_be<std::int16_t>(frame.data() + 2);
   const auto* api = api::find(key);
   if (api == nullptr) return "request of an API that is not served";
+  if (api::is_peer_key(key) && !connection.info().for_peers) return "request of other nodes on a listener for clients";
+  if (!services.serves_clients.load(std::memory_order_relaxed) && !is_answered_early(*api)) {
+    connection.close("not serving yet");
+    return nullptr;
+  }
   const bool served = version >= api->min_version && version <= api->max_version;
   const bool refused_politely = !served && api->key == protocol::ApiKey::api_versions;
   if (!served && !refused_politely) return "request of an API version that is not served";

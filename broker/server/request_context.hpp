@@ -15,6 +15,7 @@ struct ConnectionInfo {
   std::uint64_t id = 0;
   std::string listener_name{};  ///< decides which advertised endpoint the client is told
   std::string peer_host{};      ///< numeric address
+  bool for_peers = false;       ///< the listener is that of brokers or of controllers: other nodes may come this way
   std::string software_name{};  ///< of ApiVersions v3+, KIP-511
   std::string software_version{};
 };

@@ -1,5 +1,6 @@
 #include "broker/server/server.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <spdlog/spdlog.h>
 #include <unordered_map>
@@ -70,7 +71,10 @@ IoThread& Server::next_thread() {
 }
 
 Result<> Server::open_listeners() {
-  for (const auto& wanted : settings_.listeners) {
+  auto all = settings_.listeners;
+  const auto& of_controller = settings_.cluster.controller_listeners;
+  all.insert(all.end(), of_controller.begin(), of_controller.end());
+  for (const auto& wanted : all) {
     auto listener = std::make_unique<Listener>(
         wanted.name, *threads_.front(), [this]() -> IoThread& { return next_thread(); },
         [this, at = listeners_.size()](Listener::Socket socket, IoThread& thread) {
@@ -91,6 +95,11 @@ std::uint16_t Server::port_of(const std::string& listener_name) const {
     if (listener->name() == listener_name) return listener->port();
   }
   return 0;
+}
+
+bool Server::is_for_peers(const std::string& listener_name) const {
+  return listener_name == settings_.inter_broker_listener_name ||
+         std::ranges::count(settings_.cluster.controller_listeners, listener_name, &config::Listener::name) > 0;
 }
 
 void Server::start(Services& services) {
@@ -126,9 +135,12 @@ void Server::accept(Listener& listener, Listener::Socket socket, IoThread& threa
     metrics.connections.add(-1);
     peers->gone(id, host);
   };
-  const auto connection = std::make_shared<Connection>(
-      std::move(socket), thread, *services_, memory_, limits_,
-      ConnectionInfo{.id = id, .listener_name = listener.name(), .peer_host = std::move(host)}, std::move(on_closed));
+  const auto connection = std::make_shared<Connection>(std::move(socket), thread, *services_, memory_, limits_,
+                                                       ConnectionInfo{.id = id,
+                                                                      .listener_name = listener.name(),
+                                                                      .peer_host = std::move(host),
+                                                                      .for_peers = is_for_peers(listener.name())},
+                                                       std::move(on_closed));
   {
     const std::lock_guard lock{peers_->mutex};
     peers_->connections[id] = connection;

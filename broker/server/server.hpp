@@ -23,7 +23,7 @@ class Server {
   explicit Server(const config::BrokerSettings& settings);
   ~Server();
 
-  /// Binds every listener; errors name the one that failed in one log line.
+  /// Binds every listener, those of controllers too; errors name the one that failed in one log line.
   Result<> open_listeners();
   std::uint16_t port_of(const std::string& listener_name) const;
 
@@ -41,6 +41,7 @@ class Server {
   struct Peers;  // the accepted connections and their counts
 
   IoThread& next_thread();
+  bool is_for_peers(const std::string& listener_name) const;
   void accept(Listener& listener, Listener::Socket socket, IoThread& thread);
 
   const config::BrokerSettings& settings_;

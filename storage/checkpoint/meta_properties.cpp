@@ -146,7 +146,11 @@ Result<MetaProperties> read_meta_properties(FileSystem& fs, const std::string& p
   if (find_or_empty(*properties, "version") != "1") return Errc::corrupt_checkpoint;
   const auto cluster_id = find_or_empty(*properties, "cluster.id");
   const auto node_id = parse_decimal<std::int32_t>(find_or_empty(*properties, "node.id"));
-  if (cluster_id.empty() || !node_id || *node_id < 0) return Errc::corrupt_checkpoint;
+  if (!node_id || *node_id < 0) return Errc::corrupt_checkpoint;
+  if (cluster_id.empty()) {  // of a node that knows no cluster's id yet, the line is missing, and the disk has its own
+    const bool is_ours = properties->find("cluster.id") == properties->end();
+    if (!is_ours || find_or_empty(*properties, "directory.id").empty()) return Errc::corrupt_checkpoint;
+  }
   MetaProperties meta{.cluster_id = std::string{cluster_id}, .node_id = BrokerId{*node_id}, .directory_id = {}};
   if (const auto directory_id = find_or_empty(*properties, "directory.id"); !directory_id.empty()) {
     const auto parsed = Uuid::parse(directory_id);
@@ -158,8 +162,9 @@ Result<MetaProperties> read_meta_properties(FileSystem& fs, const std::string& p
 
 Result<> write_meta_properties(FileSystem& fs, const std::string& path, const MetaProperties& meta) {
   // Kafka's comment is the date; ours is constant, so that formatting twice gives the same bytes.
-  auto text = fmt::format("#\nversion=1\ncluster.id={}\nnode.id={}\n", escape_property_value(meta.cluster_id),
-                          meta.node_id.value());
+  std::string text = "#\nversion=1\n";
+  if (!meta.cluster_id.empty()) text += fmt::format("cluster.id={}\n", escape_property_value(meta.cluster_id));
+  text += fmt::format("node.id={}\n", meta.node_id.value());
   if (!meta.directory_id.is_zero()) text += fmt::format("directory.id={}\n", meta.directory_id.to_string());
   return write_file_atomically(fs, path, text);
 }

@@ -15,7 +15,7 @@ inline constexpr std::string_view kMetaPropertiesFile = "meta.properties";
 
 /// Whose data directory this is: `meta.properties`, version 1 (KIP-631, KIP-858). Formatting writes it once.
 struct MetaProperties {
-  std::string cluster_id;
+  std::string cluster_id;  ///< empty: not known yet
   BrokerId node_id = kNoBroker;
   Uuid directory_id;  ///< zero: the file has none; Kafka then assigns one
 

@@ -68,6 +68,16 @@ Result<> DataDirectory::claim(const MetaProperties& meta) {
   return {};
 }
 
+Result<> DataDirectory::adopt(const std::string& cluster_id) {
+  auto meta = meta_.value();
+  meta.cluster_id = cluster_id;
+  if (const auto written = write_meta_properties(*fs_, join_path(path_, kMetaPropertiesFile), meta); !written) {
+    return written.error();
+  }
+  meta_->cluster_id = std::move(meta.cluster_id);
+  return {};
+}
+
 Result<bool> DataDirectory::take_clean_shutdown() {
   const auto mark = read_clean_shutdown(*fs_, path_);
   if (!mark) return {boost::system::in_place_error, mark.error()};

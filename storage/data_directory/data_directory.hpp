@@ -33,6 +33,9 @@ class DataDirectory {
   const std::optional<MetaProperties>& meta() const noexcept { return meta_; }
   /// Durable when it returns.
   Result<> claim(const MetaProperties& meta);
+  /// Of a directory that is claimed for a cluster whose id was not known. Durable when it returns. The ids of node and
+  /// directory may be read meanwhile.
+  Result<> adopt(const std::string& cluster_id);
 
   /// Whether the last process closed every log; the mark is taken away at once, so that a crash from here on shows.
   Result<bool> take_clean_shutdown();

@@ -3,6 +3,7 @@
 namespace sluice::storage {
 
 std::optional<Fault> FaultPlan::on_call(Operation operation, std::string_view path) {
+  if (suspended_) return std::nullopt;
   ++calls_;
   std::optional<Fault> hit;
   for (auto& [fault, matched] : faults_) {

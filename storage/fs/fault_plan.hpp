@@ -50,6 +50,8 @@ class FaultPlan {
   /// Counts a call; the fault that hits it, if any.
   std::optional<Fault> on_call(Operation operation, std::string_view path);
   std::uint64_t calls() const noexcept { return calls_; }
+  /// While suspended, calls neither fail nor count.
+  void suspend(bool suspended) noexcept { suspended_ = suspended; }
 
  private:
   struct Armed {
@@ -59,6 +61,7 @@ class FaultPlan {
 
   std::vector<Armed> faults_;
   std::uint64_t calls_ = 0;
+  bool suspended_ = false;
 };
 
 }  // namespace sluice::storage

@@ -248,6 +248,11 @@ void MemoryFileSystem::clear_faults() {
   faults_.clear();
 }
 
+void MemoryFileSystem::suspend_faults(bool suspended) {
+  const Lock lock{mutex_};
+  faults_.suspend(suspended);
+}
+
 void MemoryFileSystem::set_capacity(std::uint64_t bytes) { disk_.capacity = bytes; }
 
 void MemoryFileSystem::crash(CrashPolicy policy, std::uint64_t seed) {

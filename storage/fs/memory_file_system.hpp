@@ -44,6 +44,8 @@ class MemoryFileSystem final : public FileSystem {
   /// So do all that follow: nothing reaches the disk any more, as if the machine had stopped. Then crash() it.
   void fail_from(std::uint64_t call, int error);
   void clear_faults();
+  /// While suspended, calls neither fail nor count: those of a test that looks at the disk as it is.
+  void suspend_faults(bool suspended);
   void set_capacity(std::uint64_t bytes);  ///< of all files together; less than is used: none is left
 
   /// Loses power and comes back: what was not synced survives as the policy has it; files and mappings that were

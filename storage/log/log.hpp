@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -145,7 +147,8 @@ class Log {
   Result<> roll_if_due(Timestamp now);
 
   /// Drops every record at or above `offset`, and the whole batch that holds it. Whole segments go first, so that a
-  /// crash leaves a valid prefix; durable when it returns. A failure halfway takes the log offline.
+  /// crash leaves a valid prefix; durable when it returns. A failure halfway takes the log offline. Below a recovery
+  /// point that is stored, LogManager::lower_recovery_point comes first.
   Result<> truncate_to(Offset offset);
   /// Empties the log; the next record gets `offset`.
   Result<> truncate_fully_and_start_at(Offset offset);
@@ -171,6 +174,19 @@ class Log {
   Offset log_start_offset() const noexcept { return Offset{log_start_offset_.load(std::memory_order_acquire)}; }
   Offset log_end_offset() const noexcept { return Offset{log_end_offset_.load(std::memory_order_acquire)}; }
   Offset synced_end_offset() const noexcept { return Offset{synced_end_offset_.load(std::memory_order_acquire)}; }
+  /// Where a recovery may begin: all below is synced, and is not about to be cut.
+  Offset recovery_point() const noexcept {
+    return std::min(synced_end_offset(), Offset{cut_to_.load(std::memory_order_acquire)});
+  }
+  /// The one that was written down last, and would be begun from after a crash.
+  Offset stored_recovery_point() const noexcept {
+    return Offset{stored_recovery_point_.load(std::memory_order_acquire)};
+  }
+  void recovery_point_was_stored(Offset point) noexcept {
+    stored_recovery_point_.store(point.value(), std::memory_order_release);
+  }
+  /// truncate_to(`offset`) is next: recovery_point() is no larger, until that is done.
+  void announce_cut(Offset offset) noexcept { cut_to_.store(offset.value(), std::memory_order_release); }
   /// An earlier write or sync failed, here or anywhere on its disk.
   bool is_offline() const noexcept { return offline_.load(std::memory_order_acquire) || is_directory_offline(); }
   bool is_directory_offline() const noexcept {
@@ -260,6 +276,8 @@ class Log {
   std::atomic<std::int64_t> log_start_offset_{0};
   std::atomic<std::int64_t> log_end_offset_{0};
   std::atomic<std::int64_t> synced_end_offset_{0};
+  std::atomic<std::int64_t> cut_to_{std::numeric_limits<std::int64_t>::max()};  // announced, and not done yet
+  std::atomic<std::int64_t> stored_recovery_point_{0};
   std::atomic<bool> offline_{false};
   std::atomic<const DirectoryHealth*> health_{nullptr};
 };

@@ -132,6 +132,7 @@ Result<> Log::Recovery::settle_offsets() {
   log_.log_end_offset_.store(log_end.value());
   log_.log_start_offset_.store(log_start.value());
   log_.synced_end_offset_.store(synced_end.value());
+  log_.recovery_point_was_stored(opening_.recovery_point);
   return {};
 }
 

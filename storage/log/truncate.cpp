@@ -11,9 +11,10 @@ Result<> Log::truncate_to(Offset offset) {
   if (is_offline()) return Errc::log_offline;
   // KAFKA-10706: the epochs are cut even if the log needs no cut.
   if (offset >= log_end_offset()) return state_->epochs.truncate_from_end(offset);
-  if (offset < state_->segments.segments().front()->base_offset())
-    return take_offline_on_error(restart_at(offset, Timestamp{0}));
-  return take_offline_on_error(truncate_locked(offset));
+  const bool is_before_all = offset < state_->segments.segments().front()->base_offset();
+  const auto cut = is_before_all ? restart_at(offset, Timestamp{0}) : truncate_locked(offset);
+  if (cut) announce_cut(Offset{std::numeric_limits<std::int64_t>::max()});
+  return take_offline_on_error(cut);
 }
 
 Result<> Log::truncate_fully_and_start_at(Offset offset) {
@@ -30,7 +31,12 @@ Result<> Log::truncate_locked(Offset offset) {
   const auto holder = *find_floor(state.segments.segments(), offset);
   lower_to(log_end_offset_, offset);
   state.truncations.fetch_add(1, std::memory_order_acq_rel);
+  const bool drops_some = holder + 1 < state.segments.segments().size();
   if (const auto dropped = drop_segments_from(holder + 1); !dropped) return dropped.error();
+  if (drops_some) {
+    // Else a crash could leave them behind a cut that came to the disk first.
+    if (const auto synced = fs_.sync_directory(directory_); !synced) return synced.error();
+  }
   const auto active = state.segments.active();
   const auto end_offset = active->truncate_to(offset);
   if (!end_offset) return end_offset.error();

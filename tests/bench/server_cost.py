@@ -212,4 +212,5 @@ def main():
           (f" {options.target[0].resident_mib() / options.target[1].resident_mib():.2f} |" if len(names) == 2 else ""))
 
 
-main()
+if __name__ == "__main__":
+    main()

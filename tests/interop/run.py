@@ -6,6 +6,7 @@ Exit status: 0 all passed, 1 a check failed, 77 nothing ran because a toolchain 
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 
@@ -14,6 +15,7 @@ sys.stdout.reconfigure(line_buffering=True)
 
 from harness import checks, report  # noqa: E402
 from harness.broker import open_broker  # noqa: E402
+from harness.cluster import Cluster  # noqa: E402
 from harness.toolchain import Skip  # noqa: E402
 from rows import ROWS  # noqa: E402
 
@@ -34,6 +36,15 @@ class Context:
         broker = open_broker(self.sluiced, settings)
         self.brokers.append(broker)
         return broker
+
+    def cluster(self, count=3, **options):
+        """An unstarted cluster: of sluiced, or of Apache Kafka where SLUICE_INTEROP_CLUSTER=kafka asks for it."""
+        kind = os.environ.get("SLUICE_INTEROP_CLUSTER", "sluice")
+        if kind == "sluice" and not self.sluiced:
+            raise RuntimeError("--sluiced does not name a broker")
+        cluster = Cluster(self.sluiced, count, kind=kind, **options)
+        self.brokers.append(cluster)
+        return cluster
 
     def selected(self, operations):
         return [name for name in operations if not self.only or name in self.only]
@@ -81,6 +92,7 @@ def write_table(results):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers are ended on the way out
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="ROW", help="names of rows, or all, list, table")
     parser.add_argument("--sluiced", default=os.environ.get("SLUICED"), help="the broker to start")

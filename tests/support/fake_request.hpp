@@ -8,6 +8,7 @@
 #include "broker/api/handler.hpp"
 #include "broker/config/broker_config.hpp"
 #include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 #include "broker/services.hpp"
 #include "tests/support/fake_cluster_state.hpp"
 
@@ -21,28 +22,17 @@ class FakeController final : public broker::controller::Controller, public broke
   std::shared_ptr<const broker::controller::MetadataImage> image() const override {
     return std::make_shared<const broker::controller::MetadataImage>(cluster_.state.image());
   }
-  template <class T>
-  using Answer = broker::controller::Answer<T>;
-  void create_topics(protocol::CreateTopicsRequest request, Answer<protocol::CreateTopicsResponse> answer) override {
-    answer(cluster_.handle(request));
-  }
-  void delete_topics(protocol::DeleteTopicsRequest request, Answer<protocol::DeleteTopicsResponse> answer) override {
-    answer(cluster_.handle(request));
-  }
-  void create_partitions(protocol::CreatePartitionsRequest request,
-                         Answer<protocol::CreatePartitionsResponse> answer) override {
-    answer(cluster_.handle(request));
-  }
-  void alter_configs(protocol::AlterConfigsRequest request, Answer<protocol::AlterConfigsResponse> answer) override {
-    answer(cluster_.handle(request));
-  }
-  void incremental_alter_configs(protocol::IncrementalAlterConfigsRequest request,
-                                 Answer<protocol::IncrementalAlterConfigsResponse> answer) override {
-    answer(cluster_.handle(request));
-  }
-  void allocate_producer_ids(protocol::AllocateProducerIdsRequest request,
-                             Answer<protocol::AllocateProducerIdsResponse> answer) override {
-    answer(cluster_.handle(request));
+  void submit(broker::controller::ControllerRequest request,
+              broker::controller::Answer<broker::controller::ControllerResponse> answer) override {
+    std::visit(
+        [&](const auto& body) {
+          if constexpr (requires { cluster_.state.handle(body); }) {
+            answer({.body = cluster_.handle(body)});
+          } else {
+            answer(refuse(request, protocol::ErrorCode::not_controller, "Not faked."));
+          }
+        },
+        request.body);
   }
 
  private:
@@ -102,8 +92,10 @@ struct FakeBroker {
                             .partitions = unused<broker::replication::PartitionTable>(),
                             .mover = unused<broker::replication::ReplicaMover>(),
                             .fetch_sessions = unused<broker::fetch::FetchSessionCache>(),
+                            .replica_fetches = unused<broker::fetch::ReplicaFetchSessions>(),
                             .groups = unused<broker::group::GroupCoordinatorDriver>(),
                             .producer_ids = unused<broker::ProducerIds>(),
+                            .peers = unused<broker::peer::PeerService>(),
                             .metrics = unused<broker::metrics::BrokerMetrics>(),
                             .background = unused<broker::BlockingPool>()};
 };

@@ -8,9 +8,10 @@ enum class ExitStatus {
   failed = 1,
   usage = 2,
   not_found = 3,
-  unreachable = 5,   ///< or timed out
-  refused = 7,       ///< needs --yes
-  check_failed = 8,  ///< what was to hold does not
+  unreachable = 5,    ///< or timed out
+  partly_failed = 6,  ///< some items failed, each listed
+  refused = 7,        ///< needs --yes
+  check_failed = 8,   ///< what was to hold does not
 };
 
 }  // namespace sluice::tools

@@ -14,6 +14,8 @@ namespace {
 
 using protocol::ErrorCode;
 
+constexpr std::int16_t kFirstWithFenced = 2;
+
 // Each broker is asked itself, since the one that answers for all may know others that cannot be reached.
 Table brokers_of(const protocol::DescribeClusterResponse& cluster, const Globals& globals) {
   Table table{{"broker", "address", "rack", "controller", "state", "apis"}};
@@ -49,7 +51,10 @@ void print_json(const protocol::DescribeClusterResponse& cluster, const Table& b
 Outcome<> run(bool versions, const Globals& globals) {
   auto cluster = ClusterClient::connect(globals);
   if (!cluster) return cluster.error();
-  const auto answer = cluster->call<protocol::DescribeCluster>({});
+  protocol::DescribeClusterRequest request;
+  const auto version = cluster->connection().version_of<protocol::DescribeCluster>();
+  request.include_fenced_brokers = version && *version >= kFirstWithFenced;
+  const auto answer = cluster->call<protocol::DescribeCluster>(request);
   if (!answer) return answer.error();
   if (answer->error_code != ErrorCode::none)
     return cluster->refusal(answer->error_code, "cluster", "describe", answer->error_message);

@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "protocol/wire/header.hpp": ("protocol",),
     "protocol/wire/header.cpp": ("protocol",),
     "protocol/messages": ("protocol/base", "protocol/wire", "protocol/api_key.hpp", "protocol/error_code.hpp"),
+    "protocol/peer": ("protocol/base", "protocol/wire", "protocol/api_key.hpp"),
     "storage": ("protocol/base", "protocol/record"),
     "client": ("protocol",),
     "broker": ("storage", "protocol"),

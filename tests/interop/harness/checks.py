@@ -52,7 +52,7 @@ class Bench:
         self.referee.call("produce", records=records, **arguments)
 
 
-def eventually(condition, seconds=15):
+def eventually(condition, seconds=30):
     """Admin requests are answered before every broker and client has seen their effect."""
     deadline = time.monotonic() + seconds
     while True:

@@ -10,16 +10,20 @@ class PrivateMounts:
     """A mount namespace, kept by a process that sleeps in it. What is mounted there is seen by those started with
     `wrapper`, and by others below `root`."""
 
+    kinds = "m"  # of namespaces, as unshare and nsenter name them
+
     def __init__(self):
         toolchain.need("unshare", "nsenter")
-        self._flags = [] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]
-        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+        is_root = os.geteuid() == 0
+        flags = [] if is_root else ["-U", "--preserve-credentials"]
+        unshare = ["unshare", f"-{'' if is_root else 'r'}{self.kinds}"]
         probe = subprocess.run([*unshare, "true"], capture_output=True, text=True)
         if probe.returncode:
-            raise toolchain.Skip(f"no mount namespace can be made here: {probe.stderr.strip()}")
+            raise toolchain.Skip(f"no namespace can be made here: {probe.stderr.strip()}")
         self._keeper = subprocess.Popen([*unshare, "sh", "-c", "echo ready; exec sleep infinity"], stdout=subprocess.PIPE)
         self._keeper.stdout.readline()
-        self.wrapper = ["nsenter", "-t", str(self._keeper.pid), *self._flags, "-m", "--wd=/"]
+        flags += [f"-{kind}" for kind in self.kinds]
+        self.wrapper = ["nsenter", "-t", str(self._keeper.pid), *flags, "--wd=/"]
         self.root = f"/proc/{self._keeper.pid}/root"
 
     def run(self, *command):

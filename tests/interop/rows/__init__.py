@@ -3,6 +3,10 @@
 from garbage.row import Garbage
 
 from .client_rows import CLIENTS, ClientRow
+from .cluster_faults import ClusterFaults
+from .cluster_groups import ClusterGroups
+from .cluster_operator import ClusterOperator
+from .cluster_tools import ClusterTools
 from .compaction import Compaction
 from .dump_log import DumpLog
 from .full_disk import FullDisk
@@ -29,5 +33,9 @@ _ROWS = [
     *(RebalanceRow(family) for family in REBALANCE),
     TransactionalLog(),
     Garbage(),
+    ClusterOperator(),
+    ClusterTools(),
+    ClusterGroups(),
+    ClusterFaults(),
 ]
 ROWS = {row.name: row for row in _ROWS}

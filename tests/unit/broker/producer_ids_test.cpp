@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "broker/controller/controller.hpp"
+#include "broker/controller/controller_request.hpp"
 
 namespace sluice::broker {
 namespace {
@@ -14,15 +14,7 @@ using protocol::ErrorCode;
 
 /// Allocates blocks of `block` ids, when told to.
 struct SlowController final : controller::Controller {
-  void create_topics(protocol::CreateTopicsRequest, controller::Answer<protocol::CreateTopicsResponse>) override {}
-  void delete_topics(protocol::DeleteTopicsRequest, controller::Answer<protocol::DeleteTopicsResponse>) override {}
-  void create_partitions(protocol::CreatePartitionsRequest,
-                         controller::Answer<protocol::CreatePartitionsResponse>) override {}
-  void alter_configs(protocol::AlterConfigsRequest, controller::Answer<protocol::AlterConfigsResponse>) override {}
-  void incremental_alter_configs(protocol::IncrementalAlterConfigsRequest,
-                                 controller::Answer<protocol::IncrementalAlterConfigsResponse>) override {}
-  void allocate_producer_ids(protocol::AllocateProducerIdsRequest,
-                             controller::Answer<protocol::AllocateProducerIdsResponse> answer) override {
+  void submit(controller::ControllerRequest, controller::Answer<controller::ControllerResponse> answer) override {
     asked.push_back(std::move(answer));
     if (at_once) reply();
   }
@@ -37,13 +29,13 @@ struct SlowController final : controller::Controller {
       response.producer_id_len = block;
       next += block;
     }
-    answer(response);
+    answer({.body = std::move(response)});
   }
 
   std::int32_t block = 3;
   std::int64_t next = 1000;
   bool at_once = false;
-  std::vector<controller::Answer<protocol::AllocateProducerIdsResponse>> asked;
+  std::vector<controller::Answer<controller::ControllerResponse>> asked;
 };
 
 struct Harness {

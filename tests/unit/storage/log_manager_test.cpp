@@ -193,6 +193,64 @@ TEST_CASE("a new cluster gets an id, which stays", "[log_manager]") {
   CHECK(harness.logs->directory_id() == directory_id);
 }
 
+DirectoryOwner unknown_owner(int node) { return {.cluster_id = {}, .node_id = BrokerId{node}, .may_be_unknown = true}; }
+
+TEST_CASE("a cluster id that is not known yet is adopted later, by the same disk", "[log_manager]") {
+  Harness harness;
+  harness.directories = {"/data", "/more"};
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  CHECK(harness.logs->cluster_id().empty());
+  const auto directory_id = harness.logs->directory_id(1);
+  CHECK_FALSE(directory_id.is_zero());
+
+  REQUIRE(harness.try_open(unknown_owner(4)));  // a crash before anything was adopted
+  CHECK(harness.logs->cluster_id().empty());
+  CHECK(harness.logs->directory_id(1) == directory_id);
+  CHECK(harness.try_open(unknown_owner(5)).error() == Errc::wrong_directory);
+
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  REQUIRE(harness.logs->adopt_cluster_id("cluster"));
+  CHECK(harness.logs->cluster_id() == "cluster");
+  CHECK(harness.logs->adopt_cluster_id("cluster"));
+  CHECK(harness.logs->adopt_cluster_id("another").error() == Errc::wrong_directory);
+
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  CHECK(harness.logs->cluster_id() == "cluster");
+  CHECK(harness.logs->directory_id(1) == directory_id);
+  CHECK(harness.try_open({.cluster_id = "another", .node_id = BrokerId{4}}).error() == Errc::wrong_directory);
+}
+
+TEST_CASE("adopting a cluster id survives a crash wholly or not at all", "[log_manager]") {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    Harness harness;
+    harness.directories = {"/data", "/more"};
+    REQUIRE(harness.try_open(unknown_owner(4)));
+    const auto directory_id = harness.logs->directory_id();
+    if (seed % 2 == 0) {
+      REQUIRE(harness.logs->adopt_cluster_id("cluster"));
+    }
+    harness.logs.reset();
+    harness.fs.crash(CrashPolicy::random, seed);
+    REQUIRE(harness.try_open(unknown_owner(4)));
+    CHECK(harness.logs->cluster_id() == (seed % 2 == 0 ? "cluster" : ""));
+    CHECK(harness.logs->directory_id() == directory_id);
+  }
+}
+
+TEST_CASE("a disk that missed the adoption of the cluster id gets it at the next start", "[log_manager]") {
+  Harness harness;
+  harness.directories = {"/data"};
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  harness.directories = {"/more"};
+  REQUIRE(harness.try_open({.cluster_id = "cluster", .node_id = BrokerId{4}}));
+  harness.directories = {"/data", "/more"};
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  CHECK(harness.logs->cluster_id() == "cluster");
+  harness.directories = {"/data"};
+  REQUIRE(harness.try_open(unknown_owner(4)));
+  CHECK(harness.logs->cluster_id() == "cluster");
+}
+
 TEST_CASE("two processes can't hold one directory", "[log_manager]") {
   const test::TempDirectory directory;
   auto& fs = posix_file_system();
@@ -333,6 +391,46 @@ TEST_CASE("a close that fails leaves no mark, so that the next start checks the 
   harness.fs.clear_faults();
   harness.open();
   CHECK_FALSE(harness.logs->clean_shutdown_found());
+}
+
+TEST_CASE("a log that was cut below its recovery point has no damage after a crash", "[log_manager]") {
+  Harness harness;
+  harness.open();
+  const auto log = harness.create(kPartition);
+  harness.append(*harness.create(kOther), 3);
+  harness.append(*log, 10);
+  REQUIRE(harness.logs->sync_created());
+  REQUIRE(log->sync());
+  REQUIRE(harness.logs->checkpoint({}));
+  CHECK(log->stored_recovery_point() == Offset{10});
+  REQUIRE(harness.logs->lower_recovery_point(kPartition, Offset{5}));
+  CHECK(log->stored_recovery_point() == Offset{5});
+  SECTION("at once") { REQUIRE(log->truncate_to(Offset{5})); }
+  SECTION("though a checkpoint came between") {
+    REQUIRE(harness.logs->checkpoint({}));
+    CHECK(log->stored_recovery_point() == Offset{5});
+    REQUIRE(log->truncate_to(Offset{5}));
+  }
+  SECTION("and what follows was not synced") {
+    REQUIRE(log->truncate_to(Offset{5}));
+    harness.append(*log, 4);
+  }
+  SECTION("or was, and counts again") {
+    REQUIRE(log->truncate_to(Offset{5}));
+    harness.append(*log, 4);
+    REQUIRE(log->sync());
+    REQUIRE(harness.logs->checkpoint({}));
+    CHECK(log->stored_recovery_point() == Offset{9});
+    REQUIRE(harness.logs->lower_recovery_point(kPartition, Offset{5}));
+    REQUIRE(log->truncate_to(Offset{5}));
+  }
+  harness.logs.reset();
+  harness.fs.crash(CrashPolicy::lose_unsynced);
+  harness.open();
+  const auto again = harness.logs->find(kPartition);
+  REQUIRE(again != nullptr);
+  CHECK(again->log_end_offset() == Offset{5});
+  CHECK(again->damage().empty());
 }
 
 }  // namespace sluice::storage

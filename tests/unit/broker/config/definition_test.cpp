@@ -63,12 +63,12 @@ TEST_CASE("settings that operators of Kafka know are known here with Kafka's def
            {"offsets.commit.timeout.ms", "5000"},
            {"transaction.state.log.min.isr", "2"},
            {"transactional.id.expiration.ms", "604800000"},
-           {"replica.lag.time.max.ms", "30000"},
-           {"replica.fetch.response.max.bytes", "10485760"},
+           {"replica.high.watermark.checkpoint.interval.ms", "5000"},
+           {"replica.socket.receive.buffer.bytes", "65536"},
            {"log.dir.failure.timeout.ms", "30000"},
            {"sasl.server.max.receive.size", "524288"},
            {"telemetry.max.bytes", "1048576"},
-           {"leader.imbalance.check.interval.seconds", "300"},
+           {"metadata.max.idle.interval.ms", "500"},
        }) {
     CAPTURE(name);
     const auto* key = find_known_key(name);

@@ -247,7 +247,8 @@ TEST_CASE("listeners are judged against each other") {
   CHECK(error("advertised.listeners=EXTERNAL://h:1").find("EXTERNAL is not one of the listeners") != std::string::npos);
   CHECK(error("advertised.listeners=PLAINTEXT://0.0.0.0:1").find("nobody can connect") != std::string::npos);
   CHECK(error("inter.broker.listener.name=INSIDE").find("is not one of the listeners") != std::string::npos);
-  CHECK(error("process.roles=controller").find("must contain broker") != std::string::npos);
+  CHECK(error("process.roles=controller").find("PLAINTEXT must be one of controller.listener.names") !=
+        std::string::npos);
 }
 
 TEST_CASE("the admin listener can be named and turned off") {

@@ -68,10 +68,10 @@ TEST_CASE("replaying all records, through their serialized form, gives the live 
 
   ClusterState replayed{std::make_shared<broker::config::BrokerConfig>(), test::counting_uuids()};
   std::size_t next_image = 0;
-  for (std::size_t i = 0; i < cluster.records.size(); ++i) {
-    const auto decoded = broker::controller::decode(as_byte_view(encode(cluster.records[i])));
-    REQUIRE(decoded == cluster.records[i]);
-    replayed.replay(*decoded, Offset{static_cast<std::int64_t>(i)});
+  for (std::size_t i = 0; i < cluster.commands.size(); ++i) {
+    const auto decoded = broker::controller::decode(as_byte_view(broker::controller::encode(cluster.commands[i])));
+    REQUIRE((decoded == cluster.commands[i]));
+    replayed.replay(*decoded, Offset{static_cast<std::int64_t>(i) + 1});
     // Published images kept what they were, however often the state changed since.
     while (next_image < images.size() && images[next_image]->version() <= replayed.image().version()) {
       if (images[next_image]->version() == replayed.image().version()) {

@@ -46,5 +46,34 @@ TEST_CASE("fenced brokers get no replicas", "[controller]") {
   CHECK(placement.replicas(5, 3, 1) == std::vector<BrokerId>{BrokerId{1}});
 }
 
+TEST_CASE("a broker of twice the capacity leads and holds twice as much", "[controller]") {
+  auto large = broker_image(3);
+  large.capacity = 200;
+  auto small = broker_image(1);
+  auto other = broker_image(2);
+  auto third = broker_image(4);
+  small.capacity = other.capacity = third.capacity = 100;
+  const Placement placement{{small, other, large, third}};
+  CHECK(placement.broker_count() == 4);
+  std::map<BrokerId, int> leads;
+  for (std::uint32_t partition = 0; partition < 100; ++partition) {
+    const auto replicas = placement.replicas(3, partition, 2);
+    CHECK(replicas[0] != replicas[1]);
+    ++leads[replicas.front()];
+  }
+  CHECK(leads[BrokerId{3}] == 40);
+  CHECK(leads[BrokerId{1}] == 20);
+}
+
+TEST_CASE("capacities that can't be compared in small numbers are told apart roughly", "[controller]") {
+  auto huge = broker_image(1);
+  huge.capacity = 2'000'000'000;
+  const Placement placement{{huge, broker_image(2)}};
+  std::map<BrokerId, int> leads;
+  for (std::uint32_t partition = 0; partition < 170; ++partition) ++leads[placement.replicas(0, partition, 2).front()];
+  CHECK(leads[BrokerId{1}] == 160);
+  CHECK(leads[BrokerId{2}] == 10);
+}
+
 }  // namespace
 }  // namespace sluice

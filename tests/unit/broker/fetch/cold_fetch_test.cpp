@@ -4,6 +4,7 @@
 
 #include "broker/fetch/fetch_operation.hpp"
 #include "broker/metrics/broker_metrics.hpp"
+#include "broker/replication/log_syncer.hpp"
 #include "broker/replication/partition_table.hpp"
 #include "broker/server/blocking_pool.hpp"
 #include "broker/services.hpp"
@@ -12,6 +13,7 @@
 #include "tests/support/cold_file_system.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/fake_request.hpp"
+#include "tests/support/partition_harness.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace sluice::broker::fetch {
@@ -82,7 +84,8 @@ struct Broker {
   std::unique_ptr<storage::LogManager> logs =
       storage::LogManager::open(fs, {directory.path("data")}, {.cluster_id = "c", .node_id = BrokerId{1}}).value();
   replication::LogSyncer syncer{1, metrics};
-  replication::PartitionTable partitions{*logs, syncer, config, settings};
+  test::NoReplicaEvents events;
+  replication::PartitionTable partitions{*logs, syncer, events, config, settings};
   FetchSessionCache sessions{10};
   BlockingPool pool{2, "test-bg"};
   IoThread thread{0};
@@ -95,8 +98,10 @@ struct Broker {
                     .partitions = partitions,
                     .mover = *reinterpret_cast<replication::ReplicaMover*>(nothing),
                     .fetch_sessions = sessions,
+                    .replica_fetches = *reinterpret_cast<ReplicaFetchSessions*>(nothing),
                     .groups = *reinterpret_cast<group::GroupCoordinatorDriver*>(nothing),
                     .producer_ids = *reinterpret_cast<ProducerIds*>(nothing),
+                    .peers = *reinterpret_cast<peer::PeerService*>(nothing),
                     .metrics = metrics,
                     .background = pool};
 };

@@ -35,28 +35,19 @@ class HeldSync {
 /// A second partition of the same syncer.
 std::shared_ptr<Partition> partition_in(PartitionHarness& harness, const std::string& directory,
                                         Durability durability = Durability::fsync) {
-  REQUIRE(harness.fs.create_directories(storage::parent_path(directory)).has_value());
-  std::shared_ptr<storage::Log> log =
-      storage::Log::open(harness.resources, directory, {}, {.clean_shutdown = true}).value();
-  return std::make_shared<Partition>(TopicPartition{"t", PartitionId{1}}, Uuid::random(), log,
-                                     Leadership{BrokerId{1}, LeaderEpoch{3}}, BrokerId{1},
-                                     PartitionHarness::settings(durability), harness.syncer);
+  auto partition = harness.open(directory, PartitionHarness::settings(durability));
+  REQUIRE(partition->apply(test::only_replica(), {}).has_value());
+  return partition;
 }
 
-/// Holds the thread that has synced `partition`, once.
-struct HangingWatch final : ProgressWaiter {
-  explicit HangingWatch(Partition& watched) : partition(watched) {
-    watch.waiter = this;
-    partition.watch(watch);
-  }
-  ~HangingWatch() override { partition.unwatch(watch); }
-  void on_progress() noexcept override {
+/// Holds the thread that has synced a follower, once.
+struct HangingEvents final : ReplicaEvents {
+  void on_isr_change_wanted(const std::shared_ptr<Partition>&) noexcept override {}
+  void on_follower_synced(const std::shared_ptr<Partition>&) noexcept override {
     reached.set_value();
     released.get_future().wait();
   }
 
-  Partition& partition;
-  Watch watch;
   std::promise<void> reached;
   std::promise<void> released;
 };
@@ -143,18 +134,18 @@ TEST_CASE("a disk that hangs holds up no other directory's partitions", "[log_sy
 
 TEST_CASE("logs that are only flushed leave threads to those that are waited for", "[log_syncer]") {
   PartitionHarness harness{Durability::fsync};  // two threads, one of them for flushes
-  const auto flushed = partition_in(harness, "/data/t-1", Durability::os);
+  HangingEvents events;
+  const auto flushed = harness.open("/data/t-1", PartitionHarness::settings(Durability::os), events);
+  REQUIRE(flushed->apply(test::only_replica(BrokerId{2}), {}).has_value());
   const auto flushed_next = partition_in(harness, "/data/t-2", Durability::os);
-  append_to(*flushed);
   append_to(*flushed_next);
-  HangingWatch watch{*flushed};
   harness.syncer.request(flushed);
-  watch.reached.get_future().wait();
+  events.reached.get_future().wait();
   harness.syncer.request(flushed_next);
   REQUIRE(harness.append().has_value());
   CHECK(test::eventually([&] { return harness.partition->high_watermark() == Offset{1}; }));
   CHECK(flushed_next->log().synced_end_offset() == Offset{0});
-  watch.released.set_value();
+  events.released.set_value();
   harness.syncer.stop();
   CHECK(flushed_next->log().synced_end_offset() == Offset{1});
 }

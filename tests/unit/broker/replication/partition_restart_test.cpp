@@ -6,6 +6,7 @@
 #include "broker/replication/partition.hpp"
 #include "storage/fs/memory_file_system.hpp"
 #include "tests/support/batches.hpp"
+#include "tests/support/partition_harness.hpp"
 
 namespace sluice::broker::replication {
 namespace {
@@ -20,13 +21,16 @@ struct Restarted {
     std::shared_ptr<storage::Log> log = storage::Log::open(resources, "/data/t-0", {}, {}).value();
     config::TopicSettings settings;
     settings.durability = durability;
-    partition = std::make_shared<Partition>(TopicPartition{"t", PartitionId{0}}, Uuid::random(), std::move(log),
-                                            Leadership{BrokerId{1}, LeaderEpoch{0}}, BrokerId{1},
-                                            std::make_shared<const config::TopicSettings>(settings), syncer);
+    const Partition::Surroundings surroundings{.this_broker = BrokerId{1}, .syncer = syncer, .events = events};
+    partition =
+        std::make_shared<Partition>(TopicPartition{"t", PartitionId{0}}, Uuid::random(), std::move(log), surroundings,
+                                    std::make_shared<const config::TopicSettings>(settings), kNoOffset);
+    REQUIRE(partition->apply(test::only_replica(BrokerId{1}, LeaderEpoch{0}), {}).has_value());
   }
 
   storage::MemoryFileSystem fs{std::uint64_t{16} << 20};
   storage::LogResources resources{fs};
+  test::NoReplicaEvents events;
   metrics::BrokerMetrics metrics{{}, {}, "test"};
   LogSyncer syncer{1, metrics};
   std::shared_ptr<Partition> partition;

@@ -39,6 +39,13 @@ TEST_CASE("meta.properties reads back what was written", "[checkpoint]") {
   CHECK(read_meta_properties(fs, "/m").value() == meta);
 }
 
+TEST_CASE("meta.properties of a node that knows no cluster yet has no cluster.id", "[meta_properties]") {
+  MemoryFileSystem fs;
+  const MetaProperties meta{.cluster_id = {}, .node_id = BrokerId{7}, .directory_id = Uuid::random()};
+  REQUIRE(write_meta_properties(fs, "/meta.properties", meta));
+  CHECK(read_meta_properties(fs, "/meta.properties").value() == meta);
+}
+
 TEST_CASE("meta.properties without its parts or of another version is corrupt", "[checkpoint]") {
   for (const auto* odd : {"", "version=1\nnode.id=1\n", "version=1\ncluster.id=c\n", "node.id=1\ncluster.id=c\n",
                           "version=0\nbroker.id=1\ncluster.id=c\n", "version=2\nnode.id=1\ncluster.id=c\n",

@@ -1,0 +1,14 @@
+#include "broker/controller/effective_config.hpp"
+
+#include <utility>
+
+namespace sluice::broker::controller {
+
+config::BrokerConfig effective_config(const config::BrokerConfig& started_with, const MetadataImage& image,
+                                      BrokerId self) {
+  auto own = image.broker_configs(self);
+  own.erase("min.insync.replicas");
+  return started_with.with_dynamic_defaults(image.broker_configs(kNoBroker)).with_dynamic_broker(std::move(own));
+}
+
+}  // namespace sluice::broker::controller
