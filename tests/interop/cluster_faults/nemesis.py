@@ -4,6 +4,7 @@ import os
 import time
 
 CHUNK = 1 << 16
+FILLER = "of-others"  # the file that leaves no room on a disk
 
 
 class Fault:
@@ -91,7 +92,7 @@ class FullDisk(Fault):
     kind = "full disk"
 
     def _filler(self, node):
-        return os.path.join(node.seen_data, "of-others")
+        return os.path.join(node.seen_data, FILLER)
 
     def begin(self):
         for node in self.targets:
