@@ -41,8 +41,8 @@ def replicated(replicas):
 class Node:
     """A server process of a cluster, only ever signalled by its own pid."""
 
-    def __init__(self, cluster, node_id):
-        self.cluster, self.id = cluster, node_id
+    def __init__(self, cluster, node_id, roles="broker,controller"):
+        self.cluster, self.id, self.roles = cluster, node_id, roles
         self.network = cluster.network
         self.network.add(node_id)
         self.host = self.network.host_of(node_id)
@@ -62,14 +62,19 @@ class Node:
         """The data directory as this process sees it, where something is mounted on it."""
         return self.network.root + self.data_dir
 
+    @property
+    def controller_address(self):
+        return f"{self.host}:{self.controller_port}"
+
     def properties(self):
-        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self.host}:{self.controller_port}"
+        listeners = {"broker": f"PLAINTEXT://{self.bootstrap}", "controller": f"CONTROLLER://{self.controller_address}"}
+        own = {"advertised.listeners": f"PLAINTEXT://{self.bootstrap}"} if "broker" in self.roles else {}
         return {
-            "process.roles": "broker,controller",
+            "process.roles": self.roles,
             "node.id": str(self.id),
-            "controller.quorum.voters": self.cluster.voters,
-            "listeners": listeners,
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            **self.cluster.quorum_settings,
+            "listeners": ",".join(listeners[role] for role in self.roles.split(",")),
+            **own,
             **PROPERTIES,
             "log.dirs": self.data_dir,
             **self.cluster.settings,
@@ -154,7 +159,7 @@ class SluiceNode(Node):
         own = {"sluice.admin.listener": f"{self.host}:{self.admin_port}"}
         if self.join is None:
             return {**super().properties(), **own}
-        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self.host}:{self.controller_port}"
+        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self.controller_address}"
         return {"listeners": listeners, **PROPERTIES, "log.dirs": self.data_dir, **self.settings, **own}
 
     def command(self):
@@ -180,35 +185,54 @@ class KafkaNode(Node):
         self.write_properties()
         if os.path.exists(os.path.join(self.seen_data, "meta.properties")):
             return
+        ways = []
+        if "controller.quorum.voters" not in self.cluster.quorum_settings:
+            ways = ["--standalone"] if "controller" in self.roles else ["--no-initial-controllers"]
         form = self.command("kafka.tools.StorageTool", "format", "-t", "c2x1aWNlX2ludGVyb3BfMQ", "-c", self.properties_path,
-                            heap="128m")
+                            *ways, heap="128m")
         done = subprocess.run([*self.network.wrapper_of(self.id), *form], capture_output=True, text=True)
         if done.returncode:
             raise BrokerError(f"Kafka cannot format its directory:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
 
 
 class Cluster:
-    """`count` combined nodes with the ids 1, 2, ... A context manager that starts them, and stops what is left of them."""
+    """`count` combined nodes with the ids 1, 2, ...; with `controllers`, brokers, and so many controllers with the ids 101,
+    102, ..., one alone as a dynamic quorum. A context manager that starts them, and stops what is left of them."""
 
     owned = True
 
-    def __init__(self, program, count=3, network=None, settings=None, kind="sluice", home=None, heap="512m"):
+    def __init__(self, program, count=3, network=None, settings=None, kind="sluice", home=None, heap="512m",
+                 controllers=0):
         """`settings` are added to every node's properties. `program` is sluiced, and not used by kind "kafka", which gets
         `heap` a node."""
         self.program, self.kind, self.heap = program, kind, heap
         self.network = network or Loopback()
         self.home = tempfile.mkdtemp(prefix=f"{kind}-cluster-", dir=home)
         self.settings = {**replicated(min(count, 3)), **(settings or {})}
+        self.controllers = {}  # those that are nothing else
         self.nodes = {}
         self._probe = None
+        for node_id in range(101, 101 + controllers):
+            self.controllers[node_id] = self._node(node_id, "controller")
         for node_id in range(1, count + 1):
-            self.add(node_id)
-        self.voters = ",".join(f"{node.id}@{node.host}:{node.controller_port}" for node in self.nodes.values())
+            self.nodes[node_id] = self._node(node_id, "broker" if controllers else "broker,controller")
+        voters = (self.controllers or self.nodes).values()
+        self.quorum_settings = {"controller.quorum.voters": ",".join(f"{node.id}@{node.controller_address}" for node in voters)}
+        if controllers == 1:  # as in the configurations that Kafka comes with
+            self.quorum_settings = {"controller.quorum.bootstrap.servers": next(iter(voters)).controller_address}
+
+    def _node(self, node_id, roles):
+        return (KafkaNode if self.kind == "kafka" else SluiceNode)(self, node_id, roles)
 
     def add(self, node_id):
         """Another node, not started."""
-        self.nodes[node_id] = (KafkaNode if self.kind == "kafka" else SluiceNode)(self, node_id)
+        self.nodes[node_id] = self._node(node_id, "broker,controller")
         return self.nodes[node_id]
+
+    @property
+    def servers(self):
+        """All processes, the controllers first."""
+        return [*self.controllers.values(), *self.nodes.values()]
 
     @property
     def bootstrap(self):
@@ -219,7 +243,7 @@ class Cluster:
         return [node.seen_data for node in self.nodes.values()]
 
     def start(self):
-        for node in self.nodes.values():
+        for node in self.servers:
             if not node.alive():
                 node.start()
         self.await_ready()
@@ -230,8 +254,8 @@ class Cluster:
 
     def _unready(self):
         live = [node for node in self.nodes.values() if node.process is not None]
-        for node in live:
-            if not node.alive():
+        for node in self.servers:
+            if node.process is not None and not node.alive():
                 raise BrokerError(f"node {node.id} ended with status {node.process.returncode}\n{node.log_tail()}")
         for node in live:
             known = set(self.metadata(node)["brokers"])
@@ -292,7 +316,8 @@ class Cluster:
 
     def controller(self):
         """The node that leads the quorum, or None."""
-        return self.nodes.get(self.quorum()["leader"])
+        leader = self.quorum()["leader"]
+        return self.controllers.get(leader) or self.nodes.get(leader)
 
     def leader(self, topic, partition):
         return self.nodes.get(self.metadata()["topics"][topic][str(partition)]["leader"])
@@ -308,31 +333,34 @@ class Cluster:
         return [*self.network.wrapper, *command]
 
     def cpu(self):
-        return sum(node.cpu() for node in self.live())
+        return sum(node.cpu() for node in self.servers if node.alive())
 
     def resident(self):
-        return sum(node.resident() for node in self.live())
+        return sum(node.resident() for node in self.servers if node.alive())
 
     def log_tail(self):
-        return "\n".join(f"-- node {node.id}\n{node.log_tail()}" for node in self.nodes.values())
+        return "\n".join(f"-- node {node.id}\n{node.log_tail()}" for node in self.servers)
 
     def discard(self):
         shutil.rmtree(self.home, ignore_errors=True)
 
     def stop(self):
-        """SIGTERM to all nodes at once; the first that does not end well is the error. Kafka's last nodes wait for a
-        quorum that is gone: those are killed."""
+        """SIGTERM to all brokers at once, then to what is controller only; the first that does not end well is the error.
+        Kafka's last nodes wait for a quorum that is gone: those are killed."""
         if self.kind == "kafka":
             self.kill()
             return
         # A second SIGTERM would be an order to stop at once, so each gets one, and from a thread of its own.
-        with ThreadPoolExecutor(len(self.nodes)) as executor:
-            stops = [executor.submit(node.stop) for node in self.nodes.values() if node.process is not None]
-        for stop in stops:
-            stop.result()
+        for group in (self.nodes.values(), self.controllers.values()):
+            if not group:
+                continue
+            with ThreadPoolExecutor(len(group)) as executor:
+                stops = [executor.submit(node.stop) for node in group if node.process is not None]
+            for stop in stops:
+                stop.result()
 
     def kill(self):
-        for node in self.nodes.values():
+        for node in self.servers:
             if node.process is not None:
                 node.kill()
 

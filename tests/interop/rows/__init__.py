@@ -6,6 +6,7 @@ from .client_rows import CLIENTS, ClientRow
 from .cluster_faults import ClusterFaults
 from .cluster_groups import ClusterGroups
 from .cluster_operator import ClusterOperator
+from .cluster_roles import ClusterRoles
 from .cluster_tools import ClusterTools
 from .compaction import Compaction
 from .dump_log import DumpLog
@@ -36,6 +37,7 @@ _ROWS = [
     ClusterOperator(),
     ClusterTools(),
     ClusterGroups(),
+    ClusterRoles(),
     ClusterFaults(),
 ]
 ROWS = {row.name: row for row in _ROWS}
