@@ -1,4 +1,4 @@
-"""The requests that tell the state of a cluster, as bytes: Metadata, DescribeQuorum, CreateTopics. Run as a program it is
+"""The requests that tell the state of a cluster, as bytes: Metadata, DescribeQuorum, CreateTopics, DeleteTopics. Run as a program it is
 a client (see README.md) of these, for clusters in a network namespace that only programs started there reach."""
 
 import json
@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from harness import wire  # noqa: E402
 
-CREATE_TOPICS, DESCRIBE_QUORUM = 19, 55
+CREATE_TOPICS, DELETE_TOPICS, DESCRIBE_QUORUM = 19, 20, 55
 
 
 class Fields:
@@ -162,7 +162,15 @@ def create_topics(address, names, partitions, replicas, configs=None, patience=6
     return {name: error for name, error in fields.array(topic) if error}
 
 
-OPERATIONS = {"metadata": metadata, "quorum": quorum, "create_topics": create_topics}
+def delete_topics(address, names, patience=60.0):
+    """{topic: error code} of those that were refused."""
+    body = struct.pack(">i", len(names)) + b"".join(string(name) for name in names) + struct.pack(">i", int(patience * 1000))
+    fields = ask(address, DELETE_TOPICS, 1, body, patience)
+    fields.int32()
+    return {name: error for name, error in fields.array(lambda: (fields.string(), fields.int16())) if error}
+
+
+OPERATIONS = {"metadata": metadata, "quorum": quorum, "create_topics": create_topics, "delete_topics": delete_topics}
 
 
 def main():

@@ -29,6 +29,12 @@ DISK = 1 << 28
 HEAL_SECONDS = 60
 # The sessions are short, so that a short fault is long enough to lose leadership.
 SETTINGS = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "300", "replica.lag.time.max.ms": "3000"}
+# As they come, clients wait for an answer longer than any fault lasts. Those that do not wait send again, to another leader,
+# what the last one may have taken. Half of the seeds have such clients.
+IMPATIENT = {
+    "librdkafka": {"socket.timeout.ms": 1500, "topic.metadata.refresh.interval.ms": 1000},
+    "java": {"request.timeout.ms": "1500", "metadata.max.age.ms": "1000"},
+}
 SHORT, LONG, LONG_SHARE = (0.3, 3.0), (3.0, 8.0), 0.1  # seconds that a fault lasts
 # How long a partition may take no records. A process that has died is known by its connections; a fault that leaves no
 # trace may last as long as it does, as two nodes of three can have it, and TCP needs as long again to repeat what was lost.
@@ -101,24 +107,31 @@ class Story:
         self.nemesis = nemesis.Nemesis(cluster, chance, TOPIC, PARTITIONS, kinds)
         self.stalls = collections.defaultdict(list)  # kind of fault -> seconds without an acknowledgement
         self.late = []  # what has waited longer than it may
-        libraries = self._libraries(os.environ.get("SLUICE_CLUSTER_CLIENTS", "librdkafka,java").split(","))
+        impatient = chance.random() < 0.5
+        report.fact(f"clients give a request up after {'1.5 s' if impatient else 'their own time'}")
+        self._client_settings = IMPATIENT if impatient else {}
+        starts = {"librdkafka": workers.librdkafka_newest if impatient else workers.librdkafka, "java": workers.java}
+        libraries = self._libraries(starts, os.environ.get("SLUICE_CLUSTER_CLIENTS", ",".join(starts)).split(","))
         self.producers = [self._worker(stack, command, "produce", name, rate=RATE) for name, command in libraries.items()]
         self.consumers = [self._worker(stack, command, "consume", name) for name, command in libraries.items()]
         for worker in self.producers + self.consumers:
             worker.await_ready()
         self._await_progress()
 
-    def _libraries(self, wanted):
+    def _libraries(self, starts, wanted):
         found = {}
         for name in wanted:
             try:
-                found[name] = {"librdkafka": workers.librdkafka, "java": workers.java}[name]()
+                found[name] = starts[name]()
             except Skip as absent:
                 self.report.fact(f"no clients of {name}: {absent}")
+        if not found:
+            raise Skip("no client library is here")
         return found
 
     def _worker(self, stack, command, verb, name, **config):
-        return stack.enter_context(workers.Worker(self.cluster, command, verb, name, TOPIC, PARTITIONS, **config))
+        return stack.enter_context(workers.Worker(self.cluster, command, verb, name, TOPIC, PARTITIONS,
+                                                  settings=self._client_settings.get(name, {}), **config))
 
     def _await_progress(self):
         """Until every producer has news of every partition, and every consumer any."""
@@ -127,6 +140,7 @@ class Story:
         waiting.update({worker: {"any"} for worker in self.consumers})
         while any(waiting.values()):
             for worker, wanted in waiting.items():
+                expect(worker.process.poll() is None, f"{worker.verb}r {worker.name} has ended: {worker.complaints()}")
                 for event in worker.look():
                     if event["at"] > started and event["event"] in ("ack", "read"):
                         wanted -= {event["p"], "any"}

@@ -165,6 +165,7 @@ def configs(scenario):
     topic = scenario.topic(1)
     for entity, change in ((["--entity-type", "topics", "--entity-name", topic], "retention.ms=60000"),
                            (["--entity-type", "brokers", "--entity-default"], "message.max.bytes=3000000"),
+                           (["--entity-type", "brokers", "--entity-default"], "log.cleaner.threads=2"),
                            (["--entity-type", "brokers", "--entity-name", "2"], "message.max.bytes=2000000")):
         scenario.ask(CONFIGS, *entity, "--alter", "--add-config", change)
         for node in scenario.voters():
@@ -239,7 +240,7 @@ def cluster_id(scenario):
 def features(scenario):
     output = scenario.asked("FeatureCommand", "describe")
     found = re.search(r"Feature: metadata.version\s+SupportedMinVersion: (\S.*?)\s+SupportedMaxVersion: (\S.*?)\s+FinalizedVersionLevel: (\S.*?)\s", output)
-    expect(found, output)
+    expect(found and found.groups() == ("4.3-IV0",) * 3, output)
 
 
 def consumer_groups(scenario):
