@@ -6,6 +6,7 @@
 
 #include "broker/config/alter.hpp"
 #include "broker/config/definition.hpp"
+#include "broker/controller/cluster_defaults.hpp"
 #include "broker/controller/cluster_state.hpp"
 #include "broker/controller/request_error.hpp"
 #include "protocol/base/clipped.hpp"
@@ -21,8 +22,6 @@ using protocol::IncrementalAlterConfigsResponse;
 
 /// A string of the protocol, which DescribeConfigs tells values in, has no more bytes.
 constexpr std::size_t kValueMax = 32767;
-
-const std::string kMinInSync = "min.insync.replicas";
 
 enum class Operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
 
@@ -48,8 +47,10 @@ class ResourceChange {
  private:
   bool is_topic() const noexcept { return type_ == ConfigResource::topic; }
   bool is_group() const noexcept { return type_ == ConfigResource::group; }
+  bool is_all_brokers() const noexcept { return type_ == ConfigResource::broker && name_.empty(); }
   bool is_list(const std::string& key) const;
   Refusal find_broker();
+  Refusal refuse_to_differ() const;
   Refusal refuse_broker_setting(const std::string& key, const std::string& value) const;
   std::string current_list(const std::string& key) const;
 
@@ -137,7 +138,7 @@ bool ResourceChange::is_list(const std::string& key) const {
 }
 
 Refusal ResourceChange::replace_all(const std::vector<AlterConfigsRequest::AlterableConfig>& configs) {
-  after_.clear();
+  std::erase_if(after_, [this](const auto& item) { return !is_all_brokers() || !is_cluster_default(item.first); });
   for (const auto& config : configs) {
     if (auto refusal = apply(Operation::set, config.name, config.value)) return refusal;
   }
@@ -162,10 +163,29 @@ Refusal ResourceChange::validate() const {
     }
     return std::nullopt;
   }
+  if (auto refusal = refuse_to_differ()) return refusal;
   for (const auto& [key, value] : after_) {
     const auto old = before_->find(key);
     if (old != before_->end() && old->second == value) continue;
     if (auto refusal = refuse_broker_setting(key, value)) return refusal;
+  }
+  return std::nullopt;
+}
+
+/// What one broker can't have for itself, and all can't be without (KIP-966).
+Refusal ResourceChange::refuse_to_differ() const {
+  for (const auto setting : kClusterDefaults) {
+    const std::string key{setting};
+    const auto before = before_->find(key);
+    const auto after = after_.find(key);
+    if (is_all_brokers() && before != before_->end() && after == after_.end()) {
+      return RequestError{ErrorCode::invalid_config, fmt::format("Cluster-level {} can't be removed, only set.", key)};
+    }
+    const bool is_set = after != after_.end() && (before == before_->end() || before->second != after->second);
+    if (!is_all_brokers() && is_set) {
+      return RequestError{ErrorCode::invalid_config,
+                          fmt::format("Broker-level {} can't be set: it is the same for all brokers.", key)};
+    }
   }
   return std::nullopt;
 }
@@ -255,6 +275,19 @@ Decision<IncrementalAlterConfigsResponse> ClusterState::handle(const Incremental
   return decision;
 }
 
+/// Leaders follow as they see the image, and so before they see any ISR that was decided on with these values.
+std::vector<MetadataRecord> ClusterState::settle_defaults() const {
+  std::vector<MetadataRecord> records;
+  const auto& known = image_.broker_configs(kNoBroker);
+  for (const auto setting : kClusterDefaults) {
+    const std::string key{setting};
+    const auto own = config_->value(key);
+    if (own && !known.contains(key)) records.emplace_back(ConfigRecord{ConfigResource::broker, "", key, *own});
+  }
+  prepend_lost_eligibility(records);
+  return records;
+}
+
 /// KIP-966: an ELR is good for the min.insync.replicas that it came about with. It goes first: what comes to be
 /// committed without the rest does no harm.
 void ClusterState::prepend_lost_eligibility(std::vector<MetadataRecord>& records) const {
@@ -262,13 +295,13 @@ void ClusterState::prepend_lost_eligibility(std::vector<MetadataRecord>& records
   std::set<std::string_view> topics;
   for (const auto& record : records) {
     const auto* config = std::get_if<ConfigRecord>(&record);
-    if (config == nullptr || config->key != kMinInSync) continue;
+    if (config == nullptr || config->key != kMinInSyncReplicas) continue;
     if (config->resource == ConfigResource::topic) topics.insert(config->name);
     if (config->resource == ConfigResource::broker) by_default = true;
   }
   if (!by_default && topics.empty()) return;
   auto partitions = without_elr([&](const TopicImage& topic) {
-    return topics.contains(topic.name) || (by_default && !topic.configs.contains(kMinInSync));
+    return topics.contains(topic.name) || (by_default && !topic.configs.contains(std::string{kMinInSyncReplicas}));
   });
   records.insert(records.begin(), std::make_move_iterator(partitions.begin()),
                  std::make_move_iterator(partitions.end()));

@@ -101,6 +101,8 @@ class ClusterState {
   std::vector<MetadataRecord> finish_moves(std::size_t max) const;
   /// The first records of a cluster: its id and the features of this version.
   std::vector<MetadataRecord> found_cluster(const std::string& cluster_id) const;
+  /// Settings that all brokers must have alike and the cluster has no value of: this node's (cluster_defaults.hpp).
+  std::vector<MetadataRecord> settle_defaults() const;
 
   /// Applies the records of the command at `index` of the metadata log. Pre: the commands before it were applied.
   void replay(std::span<const MetadataRecord> records, Offset index);

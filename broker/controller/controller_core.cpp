@@ -47,6 +47,7 @@ void ControllerCore::lead(const ClusterState& committed, raft::Now now) {
     if (!broker.fenced) sessions_.touch(broker.id, now.steady);
   }
   if (state_->image().cluster_id().empty()) commit(state_->found_cluster(options_.new_cluster_id));
+  if (is_active()) commit(state_->settle_defaults());
   if (is_active()) commit(state_->repair(std::numeric_limits<std::size_t>::max()));
 }
 
@@ -93,6 +94,11 @@ bool ControllerCore::decide(const Request& request, ControllerResponse& response
   hear(request, decision.response, now);
   if (!decision.records.empty()) {
     if (!commit(decision.records)) return false;
+    response.version = last_proposed_;
+  }
+  if constexpr (std::is_same_v<Request, AlterPartitionRequest>) {
+    // What holds may rest on settings that the leader does not know yet, though this request changed nothing: an ISR
+    // that it knows before the min.insync.replicas that came first would have it acknowledge without who is eligible.
     response.version = last_proposed_;
   }
   if constexpr (std::is_same_v<Request, RegisterBrokerRequest>) {

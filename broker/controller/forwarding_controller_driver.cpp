@@ -22,10 +22,10 @@ bool is_repeated_anyway(const ControllerRequest& request) {
          std::holds_alternative<RegisterBrokerRequest>(request.body);
 }
 
-/// What brokers ask for themselves does not wait for the image, whose publication may be what asked.
+/// What brokers ask for themselves does not wait for the image, which may wait for them. But an ISR does: before it
+/// came the settings that it was decided with, and the leader must not have the one without the other (KIP-966).
 bool shows_in_image(const ControllerRequest& request) {
-  return !is_repeated_anyway(request) && !std::holds_alternative<AlterPartitionRequest>(request.body) &&
-         !std::holds_alternative<JoinRequest>(request.body) &&
+  return !is_repeated_anyway(request) && !std::holds_alternative<JoinRequest>(request.body) &&
          !std::holds_alternative<protocol::AllocateProducerIdsRequest>(request.body);
 }
 

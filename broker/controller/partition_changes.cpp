@@ -3,26 +3,19 @@
 #include <algorithm>
 #include <charconv>
 
+#include "broker/controller/cluster_defaults.hpp"
 #include "broker/controller/features.hpp"
 #include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::controller {
 namespace {
 
-constexpr const char* kMinInSync = "min.insync.replicas";
 constexpr const char* kUnclean = "unclean.leader.election.enable";
 
 int number_of(const std::string& text, int otherwise) {
   int number = otherwise;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
-}
-
-/// Leaders go by what their nodes were started with, and not by a dynamic default: an eligible replica has everything
-/// only if the leader's high watermark stood still (KIP-966), so that the smaller number is the one to rely on.
-int min_in_sync_by_default(const config::BrokerConfig& config) {
-  const auto started_with = config.with_dynamic_defaults({}).value(kMinInSync);
-  return std::min(number_of(config.value(kMinInSync).value_or(""), 1), number_of(started_with.value_or(""), 1));
 }
 
 template <class Accepts>
@@ -43,13 +36,13 @@ std::function<bool(BrokerId)> active_brokers(const MetadataImage& image, AsIf as
 TopicRules::TopicRules(const MetadataImage& image, const config::BrokerConfig& config, AsIf as_if)
     : by_default_{.may_lead = active_brokers(image, as_if),
                   .may_stay = brokers_that(image, as_if, [](const BrokerImage& broker) { return !broker.fenced; }),
-                  .min_in_sync = min_in_sync_by_default(config),
+                  .min_in_sync = number_of(config.value(kMinInSyncReplicas).value_or(""), 1),
                   .allows_unclean = config.value(kUnclean) == "true",
                   .keeps_eligible = image.feature_level(kEligibleLeaderReplicas) > 0} {}
 
 ElectionRules TopicRules::of(const TopicImage& topic) const {
   auto rules = by_default_;
-  if (const auto own = topic.configs.find(kMinInSync); own != topic.configs.end()) {
+  if (const auto own = topic.configs.find(std::string{kMinInSyncReplicas}); own != topic.configs.end()) {
     rules.min_in_sync = number_of(own->second, rules.min_in_sync);
   }
   if (const auto own = topic.configs.find(kUnclean); own != topic.configs.end()) {

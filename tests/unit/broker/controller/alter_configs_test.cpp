@@ -81,6 +81,29 @@ TEST_CASE("dynamic settings of one broker and of all are kept apart", "[controll
   CHECK(image.broker_configs(kNoBroker).at("log.retention.ms") == "6000");
 }
 
+TEST_CASE("what all brokers must have alike is set for all, never for one, and never removed", "[controller]") {
+  const std::string key = GENERATE(as<std::string>{}, "min.insync.replicas", "sluice.durability");
+  const std::string value = key == "sluice.durability" ? "os" : "2";
+  FakeCluster cluster;
+  cluster.apply(cluster.state.settle_defaults());
+  const auto& image = cluster.state.image();
+  REQUIRE(image.broker_configs(kNoBroker).contains(key));
+  CHECK(alter(cluster, kBroker, "1", {{key, kSet, value}}) == ErrorCode::invalid_config);
+  CHECK(alter(cluster, kBroker, "", {{key, kDelete, {}}}) == ErrorCode::invalid_config);
+  CHECK(alter(cluster, kBroker, "", {{key, kSet, value}}) == ErrorCode::none);
+  CHECK(image.broker_configs(kNoBroker).at(key) == value);
+
+  AlterConfigsRequest replacement;  // of the other settings
+  replacement.resources.emplace_back().resource_type = kBroker;
+  CHECK(cluster.handle(replacement).responses.at(0).error_code == ErrorCode::none);
+  CHECK(image.broker_configs(kNoBroker).at(key) == value);
+
+  // Of a log from before one broker could not have its own.
+  cluster.record(broker::controller::ConfigRecord{broker::controller::ConfigResource::broker, "1", key, value});
+  CHECK(alter(cluster, kBroker, "1", {{"log.retention.ms", kSet, "1"}}) == ErrorCode::none);
+  CHECK(alter(cluster, kBroker, "1", {{key, kDelete, {}}}) == ErrorCode::none);
+}
+
 TEST_CASE("a resource named twice in one request is changed by neither", "[controller]") {
   FakeCluster cluster;
   cluster.create("t");

@@ -49,6 +49,7 @@ struct Harness {
           proposed.push_back(std::move(command));
           return Offset{next_index++};
         }) {
+    cluster.apply(cluster.state.settle_defaults());
     core.lead(cluster.state, now);
   }
   void commit_all() {
@@ -232,9 +233,59 @@ TEST_CASE("the first controller of a cluster founds it", "[controller]") {
                       }};
   const test::FakeCluster some;
   core.lead(ClusterState{some.config, test::counting_uuids()}, {});
-  REQUIRE(proposed.size() == 1);
+  REQUIRE(proposed.size() == 2);
   CHECK(core.state()->image().cluster_id() == "fresh");
   CHECK(core.state()->image().feature_level("eligible.leader.replicas.version") == 1);
+  CHECK(core.state()->image().broker_configs(kNoBroker) ==
+        broker::controller::ConfigMap{{"min.insync.replicas", "1"}, {"sluice.durability", "fsync"}});
+}
+
+TEST_CASE("a controller that was started with other settings goes by those of the cluster", "[controller]") {
+  const auto started_with = [](const char* min_in_sync) {
+    return std::make_shared<const broker::config::BrokerConfig>(
+        broker::config::BrokerConfig::StaticValues{{"min.insync.replicas", {min_in_sync, "test"}}});
+  };
+  test::FakeCluster cluster{3};
+  cluster.apply(cluster.state.settle_defaults());
+  cluster.create("t", 1, 3);
+  ClusterState other{started_with("3"), test::counting_uuids()};
+  other.reset(cluster.state.to_records(), cluster.state.image().version());
+  CHECK(other.settle_defaults().empty());
+  other.replay(other.fence(BrokerId{3}), Offset{100});
+  // Its leader acknowledges with one.
+  CHECK(other.image().find_partition("t", PartitionId{0})->isr.size() == 2);
+  CHECK(other.image().find_partition("t", PartitionId{0})->elr.empty());
+}
+
+TEST_CASE("who was eligible by one node's settings is not by those that come to be the cluster's", "[controller]") {
+  test::FakeCluster cluster{3, {{"min.insync.replicas", {"3", "test"}}}};
+  cluster.create("t", 1, 3);
+  cluster.fence(3);
+  REQUIRE(cluster.partition("t").elr == test::ids({3}));
+  cluster.apply(cluster.state.settle_defaults());
+  CHECK(cluster.partition("t").elr.empty());
+  CHECK(cluster.state.image().broker_configs(kNoBroker).at("min.insync.replicas") == "3");
+}
+
+TEST_CASE("an answer about an ISR says which image has the settings that it was decided with", "[controller]") {
+  Harness controller;
+  for (const auto id : {1, 2, 3}) {
+    controller.start(id);
+    controller.heartbeat(id);
+  }
+  controller.get(creation_of("t", 1, 3));
+  const auto request = controller.cluster.ask_for_isr("t", {1, 2, 3});  // as it is: nothing changes
+  protocol::IncrementalAlterConfigsRequest raise;
+  auto& resource = raise.resources.emplace_back();
+  resource.resource_type = 2;
+  resource.resource_name = "t";
+  resource.configs.emplace_back().name = "min.insync.replicas";
+  resource.configs.back().value = "2";
+  const auto raised = controller.ask(raise);
+  const auto asked = controller.ask(request);
+  controller.commit_all();
+  REQUIRE(asked->has_value());
+  CHECK((*asked)->version == (*raised)->version);
 }
 
 TEST_CASE("a decision about ten thousand partitions costs milliseconds", "[controller]") {

@@ -54,6 +54,37 @@ TEST_CASE("who waits is told when the controller stops", "[controller]") {
   CHECK(late->topics.at(0).error_code == ErrorCode::not_controller);
 }
 
+TEST_CASE("a leader is told of its ISR when its image shows what came before it", "[controller]") {
+  storage::MemoryFileSystem fs;
+  SoleQuorum quorum{fs};
+  quorum.start();
+  quorum.register_broker();
+  REQUIRE(quorum.ask(quorum.creation_of("t"))->topics.at(0).error_code == ErrorCode::none);
+  const auto image = quorum.publisher.image();
+  AlterPartitionRequest request{.broker = BrokerId{1}, .broker_epoch = image->find_broker(BrokerId{1})->epoch};
+  auto& change = request.changes.emplace_back();
+  change.topic_id = image->find_topic("t")->id;
+  change.isr = {{.id = BrokerId{1}}};
+
+  std::promise<void> go_on;
+  quorum.publisher.post([&] { go_on.get_future().wait(); });  // no image is published meanwhile
+  protocol::IncrementalAlterConfigsRequest raise;
+  auto& resource = raise.resources.emplace_back();
+  resource.resource_type = 2;
+  resource.resource_name = "t";
+  resource.configs.emplace_back().name = "min.insync.replicas";
+  resource.configs.back().value = "2";
+  call(*quorum.controller, raise, [](const protocol::IncrementalAlterConfigsResponse&) {});
+  std::promise<ErrorCode> answered;
+  auto told = answered.get_future();
+  call(*quorum.controller, request,
+       [&](const AlterPartitionResponse& response) { answered.set_value(response.items.at(0).error_code); });
+  CHECK(told.wait_for(std::chrono::milliseconds{100}) == std::future_status::timeout);
+  go_on.set_value();
+  CHECK(told.get() == ErrorCode::none);
+  CHECK(quorum.publisher.image()->find_topic("t")->configs.at("min.insync.replicas") == "2");
+}
+
 TEST_CASE("only an answer of which all says so is none of the controller", "[controller]") {
   protocol::CreateTopicsResponse response;
   CHECK_FALSE(is_not_controller({.body = response}));
