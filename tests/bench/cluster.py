@@ -100,15 +100,12 @@ class Target:
                 signal.alarm(options.limit)
         except Exception as error:  # the figures so far are worth printing
             say(f"{self.name} {workload} has failed: {type(error).__name__}: {error}")
-            if options.keep:
-                say(f"its files: {cluster.home}")
+            say(f"its files: {cluster.home}")
             if left:
                 left.pop(0)
         finally:
             signal.alarm(0)
             cluster.kill()
-            if not options.keep:
-                cluster.discard()
 
 
 def number(value):
@@ -158,7 +155,7 @@ def parse():
     parser.add_argument("--limit", type=int, default=420, help="seconds that a workload may take")
     parser.add_argument("--heap", default="1g", help="of each of Kafka's nodes")
     parser.add_argument("--directory", help="where the data is, below a new directory")
-    parser.add_argument("--keep", action="store_true", help="the files of all clusters")
+    parser.add_argument("--keep", action="store_true", help="the files of all clusters, which else go after the table")
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     if options.small:
@@ -192,7 +189,9 @@ def main():
         show(options.targets)
         say(f"{time.monotonic() - started:.0f} s in all")
     finally:
+        # Not sooner: a disk is busy for minutes with a hundred thousand files that go.
         if not options.keep:
+            say(f"removing {own}")
             shutil.rmtree(own, ignore_errors=True)
 
 

@@ -24,6 +24,7 @@ class History:
         self.reads = defaultdict(list)  # (consumer, partition) -> [(offset, value)] in order
         self.sent = {}  # producer -> records sent
         self.complaints = []
+        self.twice = {}  # text of a complaint of a duplicate -> (partition, the offsets of both)
 
     def producer(self, name, events):
         for event in events:
@@ -94,7 +95,9 @@ class History:
                 self.complain("damaged", f"{partition}:{offset} is {value}")
                 continue
             if value in places:
-                self.complain("duplicate", f"{value} is at {partition}:{places[value]} and {partition}:{offset}")
+                text = f"{value} is at {partition}:{places[value]} and {partition}:{offset}"
+                self.twice[text] = partition, places[value], offset
+                self.complain("duplicate", text)
                 continue
             places[value] = offset
             if int(number) < last.get(name, -1):

@@ -6,6 +6,7 @@ import struct
 import zlib
 
 HEADER = 12  # base offset and the length of what follows
+LAST_OFFSET_DELTA, PRODUCER = 23, 43  # where these are in a batch
 
 
 def batches(directory):
@@ -20,6 +21,23 @@ def batches(directory):
             if length <= 0 or at + HEADER + length > len(data):
                 break
             found.append((base, zlib.crc32(data[at : at + HEADER + length])))
+            at += HEADER + length
+    return found
+
+
+def producers(directory):
+    """{offset: (producer id, producer epoch)} of a partition's directory, whose server may be running."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(directory, "*.log"))):
+        with open(path, "rb") as file:
+            data = file.read()
+        at = 0
+        while at + PRODUCER + 10 <= len(data):
+            base, length = struct.unpack_from(">qi", data, at)
+            if length <= 0:
+                break
+            (last,) = struct.unpack_from(">i", data, at + LAST_OFFSET_DELTA)
+            found.update(dict.fromkeys(range(base, base + last + 1), struct.unpack_from(">qh", data, at + PRODUCER)))
             at += HEADER + length
     return found
 

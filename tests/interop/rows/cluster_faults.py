@@ -16,7 +16,7 @@ import time
 
 from cluster_faults import nemesis, workers
 from cluster_faults.checker import History
-from cluster_faults.replicas import differences
+from cluster_faults.replicas import differences, producers
 from harness.checks import expect
 from harness.mounts import PrivateMounts
 from harness.network import Loopback, PrivateNetwork
@@ -212,12 +212,27 @@ class Story:
             history.producer(worker.name, worker.events)
         for worker in self.consumers:
             history.consumer(worker.name, worker.events)
-        complaints = history.judge()
+        complaints = self._without_new_epochs(history, history.judge())
         kinds = collections.Counter(kind for kind, _ in complaints)
         shown = "\n".join(f"{kind}: {text}" for kind, text in complaints[:20])
         expect(not complaints, f"{dict(kinds)}; the first:\n{shown}")
         records = sum(len(found) for found in history.acknowledged.values())
         self.report.fact(f"{records} records acknowledged, {sum(map(len, history.reads.values()))} read by {len(self.consumers)} consumers")
+
+    def _without_new_epochs(self, history, complaints):
+        """Leaves out records that a library has sent again in a new producer epoch, which no broker can know as the same.
+        librdkafka begins one when a partition's new leader misses what is still on its way to the old one, and takes along
+        what it has in doubt in other partitions (its issue 4953)."""
+        excused = set()
+        for text, (partition, first, second) in history.twice.items():
+            leader = self.cluster.leader(TOPIC, partition)
+            known = producers(os.path.join(leader.seen_data, f"{TOPIC}-{partition}"))
+            (one, early), (other, late) = known[first], known[second]
+            if text.startswith("librdkafka ") and one == other and early < late:
+                excused.add(text)
+        if excused:
+            self.report.fact(f"{len(excused)} records sent again by librdkafka in a new producer epoch: {min(excused)}")
+        return [(kind, text) for kind, text in complaints if text not in excused]
 
     def compare(self):
         time.sleep(1)
