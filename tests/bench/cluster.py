@@ -23,7 +23,8 @@ last, and until every node has heard of a leader for each.
 partitions: with those, --partitions in all; CPU of the idle cluster over --idle-seconds; then --failovers times SIGKILL of the
 controller: until another node makes a topic, until all partitions have another leader, and until it is back in sync.
 Where there are several values the table has their median and, in brackets, the highest. A workload that takes longer than
---limit seconds is given up and the next one gets a new cluster. --small: a tenth as large, to see whether it works.
+--limit seconds is given up and the next one gets a new cluster; after --minutes all that is left is left out, and the table
+shows what there is. --small: a tenth as large, to see whether it works.
 """
 import argparse
 import os
@@ -64,6 +65,14 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def arm(options):
+    """What comes now may last as long as a workload may, and as long as the whole may."""
+    left = int(options.deadline - time.monotonic())
+    if left <= 0:
+        raise Overdue("no time is left")
+    signal.alarm(min(options.limit, left))
+
+
 class Target:
     """A kind of cluster and what is asked of it."""
 
@@ -84,20 +93,19 @@ class Target:
         cluster = Cluster(options.sluiced, 3, settings=self.settings, kind=self.kind, home=options.directory, heap=options.heap)
         workload = left[0]
         try:
-            signal.alarm(options.limit)
+            arm(options)
             with cluster:
                 if any(name in NEEDS_WARMTH for name in left):
                     warm_up(options, cluster)
                 while left:
                     workload = left[0]
-                    signal.alarm(options.limit)
-                    started = time.monotonic()
-                    found = WORKLOADS[workload](options, cluster)
-                    say(f"{self.name} {workload} ({time.monotonic() - started:.0f} s): "
-                        f"{ {name: [round(value, 4) for value in values] for name, values in found.items()} }")
-                    self.figures.update(found)
+                    arm(options)
+                    started, known = time.monotonic(), set(self.figures)
+                    WORKLOADS[workload](options, cluster, self.figures)
+                    found = {name: [round(value, 4) for value in values] for name, values in self.figures.items() if name not in known}
+                    say(f"{self.name} {workload} ({time.monotonic() - started:.0f} s): {found}")
                     left.pop(0)
-                signal.alarm(options.limit)
+                arm(options)
         except Exception as error:  # the figures so far are worth printing
             say(f"{self.name} {workload} has failed: {type(error).__name__}: {error}")
             say(f"its files: {cluster.home}")
@@ -153,6 +161,7 @@ def parse():
     parser.add_argument("--idle-seconds", type=float, default=15)
     parser.add_argument("--catch-up-mb", type=int, default=1000)
     parser.add_argument("--limit", type=int, default=420, help="seconds that a workload may take")
+    parser.add_argument("--minutes", type=float, default=20, help="that all may take")
     parser.add_argument("--heap", default="1g", help="of each of Kafka's nodes")
     parser.add_argument("--directory", help="where the data is, below a new directory")
     parser.add_argument("--keep", action="store_true", help="the files of all clusters, which else go after the table")
@@ -182,6 +191,7 @@ def main():
         options.client = cluster_workloads.compile_client(own)
         options.directory = own
         started = time.monotonic()
+        options.deadline = started + 60 * options.minutes
         for target in options.targets:
             began = time.monotonic()
             target.measure(options)

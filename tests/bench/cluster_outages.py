@@ -73,24 +73,25 @@ EVENTS = {
 }
 
 
-def outages(options, cluster):
+def outages(options, cluster, figures):
     topic = f"outages-{time.monotonic_ns()}"
     cluster.create_topic(topic, PARTITIONS)
-    found = {name: [] for name in EVENTS if options.only in name}
     with Worker(cluster, librdkafka_newest(), "produce", topic, topic, PARTITIONS, rate=RATE, settings=QUICK) as worker:
         worker.await_ready()
         acknowledged_everywhere(worker, time.monotonic(), PATIENCE)
         # All kinds in turn, so that what else the machine does falls on all of them.
         for _ in range(options.events):
-            for name, waits in found.items():
-                waits.append(outage(cluster, topic, worker, *EVENTS[name]))
-                print(f"  {name}: {waits[-1]:.3f} s", file=sys.stderr, flush=True)
+            for name, (do, to_controller) in EVENTS.items():
+                if options.only not in name:
+                    continue
+                waited = outage(cluster, topic, worker, do, to_controller)
+                figures.setdefault(f"{name}: no acknowledgement for s", []).append(waited)
+                print(f"  {name}: {waited:.3f} s", file=sys.stderr, flush=True)
         worker.stop(30)
         failed = [event for event in worker.events if event["event"] == "failed"]
         if failed:
             print(f"  {len(failed)} records were given up, the first: {failed[0]}", file=sys.stderr)
     cluster.probe("delete_topics", names=[topic])
-    return {f"{name}: no acknowledgement for s": waits for name, waits in found.items()}
 
 
 def outage(cluster, topic, worker, do, to_controller):

@@ -1,4 +1,5 @@
-"""Load, catching up, many topics and many partitions: parts of cluster.py."""
+"""Load, catching up, many topics and many partitions: parts of cluster.py. Each adds what it measures to `figures`, name ->
+values, as soon as it is known."""
 
 import json
 import os
@@ -61,8 +62,12 @@ def warm_up(options, cluster):
     time.sleep(2)
 
 
-def load(options, cluster):
-    figures = {}
+def add(figures, found):
+    for name, value in found.items():
+        figures.setdefault(name, []).append(value)
+
+
+def load(options, cluster, figures):
     for _ in range(options.runs):
         topic = own_topic(cluster)
         before = cluster.cpu()
@@ -75,16 +80,13 @@ def load(options, cluster):
         used = (cluster.cpu() - before) / (time.monotonic() - started)
         found.update({f"acks=all at {options.rate:,}/s: p{name} ms": us / 1000 for name, us in waits.items()})
         found[f"acks=all at {options.rate:,}/s: CPU of all nodes %"] = 100 * used
-        for name, value in found.items():
-            figures.setdefault(name, []).append(value)
+        add(figures, found)
         drop(cluster, topic)
         time.sleep(1)
-    return figures
 
 
-def catch_up(options, cluster):
+def catch_up(options, cluster, figures):
     """The follower is another one each time."""
-    figures = {}
     for index in range(options.runs):
         topic = own_topic(cluster)
         follower = cluster.nodes[3 - index % 3]
@@ -98,13 +100,11 @@ def catch_up(options, cluster):
         before = cluster.cpu()
         cluster.await_in_sync(300, [topic])
         ended = time.monotonic()
-        found = {"catching up: s from the start to in sync": ended - started,
-                 "catching up: MB/s from the first answer to in sync": options.catch_up_mb / max(ended - answers, 0.001),
-                 "catching up: CPU s/GB, all nodes": (cluster.cpu() - before) / (options.catch_up_mb / 1000)}
-        for name, value in found.items():
-            figures.setdefault(name, []).append(value)
+        add(figures, {
+            "catching up: s from the start to in sync": ended - started,
+            "catching up: MB/s from the first answer to in sync": options.catch_up_mb / max(ended - answers, 0.001),
+            "catching up: CPU s/GB, all nodes": (cluster.cpu() - before) / (options.catch_up_mb / 1000)})
         drop(cluster, topic)
-    return figures
 
 
 def first_answer(cluster, node):
@@ -137,7 +137,7 @@ def led_everywhere(cluster, names):
     cluster.eventually(complaint, 300, "not all topics have leaders")
 
 
-def topics(options, cluster):
+def topics(options, cluster, figures):
     names = [f"many-{time.monotonic_ns()}-{index}" for index in range(options.topics)]
     before, started = cluster.cpu(), time.monotonic()
     create(cluster, names, 1)
@@ -146,11 +146,11 @@ def topics(options, cluster):
     led = time.monotonic() - started
     cluster.await_in_sync(300)
     what = f"{options.topics:,} topics x 3 replicas"
-    return {f"{what}: answered after s": [answered], f"{what}: led, all nodes know, after s": [led],
-            f"{what}: CPU s, all nodes": [cluster.cpu() - before]}
+    add(figures, {f"{what}: answered after s": answered, f"{what}: led, all nodes know, after s": led,
+                  f"{what}: CPU s, all nodes": cluster.cpu() - before})
 
 
-def partitions(options, cluster):
+def partitions(options, cluster, figures):
     """As many more as are missing."""
     there = sum(map(len, cluster.metadata()["topics"].values()))
     names = [f"wide-{time.monotonic_ns()}-{index}" for index in range((options.partitions - there) // EACH)]
@@ -165,17 +165,14 @@ def partitions(options, cluster):
     time.sleep(options.idle_seconds)
     used = (cluster.cpu() - before) / (time.monotonic() - started)
     what = f"{options.partitions:,} partitions x 3 replicas"
-    figures = {f"{what}: the last {EACH * len(names):,} made and in sync after s": [made],
-               f"{what}: idle CPU of all nodes %": [100 * used],
-               f"{what}: memory of all nodes MiB": [cluster.resident() / (1 << 20)]}
-    created, led, back = zip(*(controller_failover(cluster) for _ in range(options.failovers)))
-    figures[f"{what}: SIGKILL of the controller until a topic is made s"] = created
-    figures[f"{what}: SIGKILL of the controller until all are led by others s"] = led
-    figures[f"{what}: start of the killed node until all is in sync s"] = back
-    return figures
+    add(figures, {f"{what}: the last {EACH * len(names):,} made and in sync after s": made,
+                  f"{what}: idle CPU of all nodes %": 100 * used,
+                  f"{what}: memory of all nodes MiB": cluster.resident() / (1 << 20)})
+    for _ in range(options.failovers):
+        controller_failover(cluster, what, figures)
 
 
-def controller_failover(cluster):
+def controller_failover(cluster, what, figures):
     controller = cluster.controller()
     started = time.monotonic()
     controller.kill()
@@ -198,8 +195,10 @@ def controller_failover(cluster):
 
     cluster.eventually(complaint, 120, "not all partitions have another leader")
     led = time.monotonic() - started
+    add(figures, {f"{what}: SIGKILL of the controller until a topic is made s": created,
+                  f"{what}: SIGKILL of the controller until all are led by others s": led})
     started = time.monotonic()
     controller.start()
     cluster.await_ready(200)
     cluster.await_in_sync(200)
-    return created, led, time.monotonic() - started
+    add(figures, {f"{what}: start of the killed node until all is in sync s": time.monotonic() - started})
