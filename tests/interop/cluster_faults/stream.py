@@ -58,7 +58,8 @@ def produce(config):
     def delivered(number):
         def note(error, message):
             if error is None:
-                tell("ack", p=message.partition(), o=message.offset(), n=number)
+                offset = message.offset()  # None from newer versions, where a repeated batch was there already
+                tell("ack", p=message.partition(), o=-1 if offset is None else offset, n=number)
             else:
                 tell("failed", p=message.partition(), n=number, error=str(error))
         return note
