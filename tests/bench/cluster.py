@@ -145,7 +145,7 @@ def parse():
     words = lambda text: [part for part in text.split(",") if part]  # noqa: E731
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sluiced", help="the program")
-    parser.add_argument("--targets", type=words, default=["sluice/os", "kafka/os", "sluice/fsync:load"])
+    parser.add_argument("--targets", type=words, default=["sluice/os", "sluice/fsync:load", "kafka/os"])
     parser.add_argument("--workloads", type=words, default=list(WORKLOADS))
     parser.add_argument("--only", default="", help="only outages whose name has this text")
     parser.add_argument("--runs", type=int, default=1, help="of load and catch-up")
