@@ -85,7 +85,7 @@ Result<> Log::append_run(ByteView run, std::uint32_t batches) {
   const auto aborts = batches == 1 ? write_aborted(*record::BatchView::parse(run)) : Result<std::size_t>{0};
   if (!aborts) return aborts.error();
   if (const auto appended = active.append(run, batches); !appended) {
-    if (active.is_broken()) offline_.store(true, std::memory_order_release);
+    if (active.is_broken()) take_offline(appended.error());
     return appended.error();
   }
   if (*aborts > 0) active.transactions().publish();

@@ -67,8 +67,15 @@ Result<std::vector<SegmentSummary>> Log::segments() const {
   return summaries;
 }
 
+void Log::take_offline(std::error_code reason) {
+  offline_.store(true, std::memory_order_release);
+  auto* health = health_.load(std::memory_order_acquire);
+  const bool is_of_system = reason.category() == std::system_category() || reason.category() == std::generic_category();
+  if (health != nullptr && is_of_system) health->fail(reason);
+}
+
 Result<> Log::take_offline_on_error(Result<> result) {
-  if (!result) offline_.store(true, std::memory_order_release);
+  if (!result) take_offline(result.error());
   return result;
 }
 

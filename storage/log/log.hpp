@@ -83,9 +83,11 @@ struct LogOpening {
   /// Every append was synced before the next began, so only the last batch can be torn: a sound batch past damage is
   /// an error, whatever the recovery point, and damage below it too.
   bool synced_one_by_one = false;
+  /// Else there is no file of the leader epochs: every opening finds them in the batches.
+  bool keeps_epochs = true;
   Timestamp now{0};
   RecoveryProgress* progress = nullptr;     ///< outlives the opening
-  const DirectoryHealth* health = nullptr;  ///< of the data directory; outlives the log. Null: taken to be sound
+  DirectoryHealth* health = nullptr;  ///< of the data directory; outlives the log. Null: taken to be sound
 };
 
 /// One partition's records: an ordered list of segments, of which the last is written.
@@ -97,7 +99,8 @@ struct LogOpening {
 /// list of segments and the atomics below, never that mutex. sync() runs beside appends.
 ///
 /// Errors: a failed append (ENOSPC, EIO, short write) leaves the log exactly as it was. A failed sync takes the log
-/// offline for good: whatever was not synced may be lost, and a second fsync would lie (Rebello et al., ATC '20).
+/// offline for good, and its directory: whatever was not synced may be lost, and a second fsync would lie (Rebello et
+/// al., ATC '20). Where only the small file of the leader epochs could not be written, the next sync tries again.
 class Log {
  public:
   static Result<std::unique_ptr<Log>> open(LogResources& resources, std::string directory, const LogOptions& options,
@@ -255,6 +258,9 @@ class Log {
   Result<> discard(const std::vector<std::shared_ptr<Segment>>& segments);
   Result<> truncate_locked(Offset offset);
   Result<> restart_at(Offset offset, Timestamp now);
+  /// No more is taken: what is here can't be relied on. Where the system is why, all of its directory goes with it, as
+  /// in Kafka: whoever has several logs on that disk can't tell which of them may be trusted, and others are to lead.
+  void take_offline(std::error_code reason);
   Result<> take_offline_on_error(Result<> result);
   Result<Offset> sync_locked();  // the sync mutex too
 
@@ -279,7 +285,7 @@ class Log {
   std::atomic<std::int64_t> cut_to_{std::numeric_limits<std::int64_t>::max()};  // announced, and not done yet
   std::atomic<std::int64_t> stored_recovery_point_{0};
   std::atomic<bool> offline_{false};
-  std::atomic<const DirectoryHealth*> health_{nullptr};
+  std::atomic<DirectoryHealth*> health_{nullptr};
 };
 
 }  // namespace sluice::storage

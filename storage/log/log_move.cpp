@@ -202,7 +202,7 @@ Result<bool> LogMove::finish_locked(Timestamp now) {
   }
   auto copies = open_copies(list, now);
   if (!copies) {
-    log.offline_.store(true, std::memory_order_release);  // the copy is the partition now, and can't be used
+    log.take_offline(copies.error());  // the copy is the partition now, and can't be used
     return failed(copies.error());
   }
   switch_to(std::move(*copies));
@@ -217,7 +217,7 @@ Result<> LogMove::take_place() {
 
 void LogMove::go_on_with_original() {
   const auto marked = write_copy_generation(fs_, original_, {.generation = generation_ + 2});
-  if (!marked) log_->offline_.store(true, std::memory_order_release);
+  if (!marked) log_->take_offline(marked.error());
 }
 
 Result<SegmentList> LogMove::open_copies(const SegmentList& list, Timestamp now) const {

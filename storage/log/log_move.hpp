@@ -17,7 +17,7 @@ namespace sluice::storage {
 struct MoveTarget {
   std::string future;             ///< made here, beside the place it gets
   std::string directory;          ///< and renamed to this
-  const DirectoryHealth* health;  ///< of the data directory that both are in
+  DirectoryHealth* health;  ///< of the data directory that both are in
   Uuid data_directory_id;         ///< its id
 };
 

@@ -16,11 +16,15 @@ Result<Offset> Log::sync_locked() {
   std::shared_ptr<Segment> active;
   bool directory = false;
   bool parent = false;
-  Offset end_offset;
+  if (is_offline()) return Errc::log_offline;
+  // Before anything is taken from what is to be synced: a disk that has no room for it loses nothing.
+  const auto end_offset = log_end_offset();
+  if (const auto written = state.epochs.write_noted(end_offset); !written) {
+    return storage::is_out_of_space(written.error()) ? written.error() : take_offline_on_error(written).error();
+  }
   {
     const std::lock_guard lock{state.append_mutex};
     if (is_offline()) return Errc::log_offline;
-    end_offset = log_end_offset();
     sealed.swap(state.unsynced_sealed);
     snapshots = state.snapshots.take_unsynced();
     std::swap(directory, state.directory_unsynced);
@@ -32,7 +36,6 @@ Result<Offset> Log::sync_locked() {
       if (const auto synced = segment->sync(true); !synced) return synced.error();
     }
     if (const auto synced = state.snapshots.sync(snapshots); !synced) return synced.error();
-    if (const auto written = state.epochs.write_noted(end_offset); !written) return written.error();
     if (active) {
       if (const auto synced = active->sync(false); !synced) return synced.error();
     }

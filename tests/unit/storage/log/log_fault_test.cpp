@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
+#include <cerrno>
 
+#include "storage/data_directory/directory_health.hpp"
 #include "storage/errc.hpp"
 #include "tests/support/log_harness.hpp"
 
@@ -32,6 +34,32 @@ TEST_CASE("a failed sync takes the log offline for good", "[log]") {
   CHECK(h.try_append(batch_of(1, 10)).error() == Errc::log_offline);
   CHECK(log.close().error() == Errc::log_offline);
   CHECK(h.read_all().size() == log.size_bytes());
+}
+
+TEST_CASE("a disk without room for the leader epochs loses nothing, and the next sync tries again", "[log]") {
+  LogHarness h;
+  auto& log = h.open();
+  h.append(batch_of(1, 10));
+  h.fs.inject({.operation = Operation::write, .path_contains = "leader-epoch-checkpoint", .error = ENOSPC});
+  CHECK(log.sync().error() == std::errc::no_space_on_device);
+  CHECK_FALSE(log.is_offline());
+  CHECK(log.synced_end_offset() == Offset{0});
+  h.append(batch_of(1, 10));
+  CHECK(log.sync().value() == Offset{2});
+  CHECK(read_file(h.fs, "/data/t-0/leader-epoch-checkpoint").value().find("0 0") != std::string::npos);
+}
+
+TEST_CASE("a log that can't be relied on takes its directory with it, whatever the system's reason", "[log]") {
+  const auto error = GENERATE(as<int>{}, EIO, ENOSPC, EDQUOT, EMFILE);
+  LogHarness h;
+  DirectoryHealth health{"/data"};
+  auto& log = h.open({.health = &health});
+  h.append(batch_of(1, 10));
+  h.fs.inject({.operation = Operation::sync, .path_contains = ".log", .error = error});
+  CHECK_FALSE(log.sync().has_value());
+  CHECK(log.is_offline());
+  CHECK(health.has_failed());
+  CHECK(health.error().value() == error);
 }
 
 TEST_CASE("a write that can't be undone takes the log offline, one that can does not", "[log]") {
