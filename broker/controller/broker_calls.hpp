@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/controller/features.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "protocol/error_code.hpp"
 
@@ -16,8 +17,8 @@ namespace sluice::broker::controller {
 struct RegisterBrokerRequest {
   std::string cluster_id{};  ///< empty: it has none yet
   BrokerImage broker{};      ///< `epoch`, `fenced` and `in_controlled_shutdown` are the controller's to say
-  std::int16_t metadata_version_min = 1;
-  std::int16_t metadata_version_max = 1;
+  std::int16_t metadata_version_min = kMetadataLevel;
+  std::int16_t metadata_version_max = kMetadataLevel;
   friend bool operator==(const RegisterBrokerRequest&, const RegisterBrokerRequest&) = default;
 };
 /// Errors: INCONSISTENT_CLUSTER_ID; DUPLICATE_BROKER_REGISTRATION: another live process has that id (same id, other
@@ -29,14 +30,22 @@ struct RegisterBrokerResponse {
   friend bool operator==(const RegisterBrokerResponse&, const RegisterBrokerResponse&) = default;
 };
 
+/// A replica that its broker can't serve: its disk failed, or its log could not be opened.
+struct OfflineReplica {
+  Uuid topic_id{};
+  PartitionId partition{};
+  friend bool operator==(const OfflineReplica&, const OfflineReplica&) = default;
+};
+
 /// Sent every broker.heartbeat.interval.ms, and at once when something in it changes.
 struct HeartbeatRequest {
   BrokerId id{};
   BrokerEpoch epoch = kNoBrokerEpoch;
   Offset metadata_offset{};  ///< its image's: it is unfenced once that shows its registration
-  bool wants_fence = false;  ///< not ready to serve
+  bool wants_fence = false;  ///< not ready to serve, or its disk hangs
   bool wants_shutdown = false;
   std::vector<Uuid> offline_directories{};  ///< of those it registered
+  std::vector<OfflineReplica> offline_replicas{};
   friend bool operator==(const HeartbeatRequest&, const HeartbeatRequest&) = default;
 };
 /// Errors: STALE_BROKER_EPOCH: register anew; BROKER_ID_NOT_REGISTERED.

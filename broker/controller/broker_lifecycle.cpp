@@ -18,9 +18,10 @@ std::optional<BrokerLifecycle::Request> BrokerLifecycle::next_request(Offset met
   return HeartbeatRequest{.id = registration_.broker.id,
                           .epoch = epoch_,
                           .metadata_offset = metadata_offset,
-                          .wants_fence = false,
+                          .wants_fence = stalled_,
                           .wants_shutdown = state_ == State::leaving,
-                          .offline_directories = offline_directories_};
+                          .offline_directories = offline_directories_,
+                          .offline_replicas = offline_replicas_};
 }
 
 raft::Instant BrokerLifecycle::next_deadline() const {
@@ -33,11 +34,20 @@ void BrokerLifecycle::on_response(const RegisterBrokerResponse& response, raft::
   switch (response.error_code) {
     case ErrorCode::none:
       epoch_ = response.epoch;
+      duplicate_since_.reset();
       if (state_ != State::leaving) state_ = State::fenced;
       due_ = now;  // its image may show it already
       return;
-    case ErrorCode::inconsistent_cluster_id:
     case ErrorCode::duplicate_broker_registration:
+      if (!duplicate_since_) duplicate_since_ = now;
+      refusal_ = response.error_message;
+      if (now - *duplicate_since_ < options_.duplicate_patience) {
+        due_ = now + options_.retry_interval;
+      } else {
+        state_ = State::refused;
+      }
+      return;
+    case ErrorCode::inconsistent_cluster_id:
     case ErrorCode::unsupported_version:
     case ErrorCode::invalid_request:
       state_ = State::refused;
@@ -70,7 +80,7 @@ void BrokerLifecycle::on_response(const HeartbeatResponse& response, raft::Insta
     return;
   }
   state_ = response.fenced ? State::fenced : State::serving;
-  if (response.fenced) due_ = std::min(due_, now + options_.retry_interval);
+  if (response.fenced && !stalled_) due_ = std::min(due_, now + options_.retry_interval);
 }
 
 void BrokerLifecycle::on_failure(raft::Instant now) {
@@ -81,6 +91,16 @@ void BrokerLifecycle::on_failure(raft::Instant now) {
 void BrokerLifecycle::set_offline_directories(std::vector<Uuid> directories) {
   if (directories == offline_directories_) return;
   offline_directories_ = std::move(directories);
+  hurry();
+}
+
+void BrokerLifecycle::set_stalled(bool stalled) {
+  if (std::exchange(stalled_, stalled) != stalled) hurry();
+}
+
+void BrokerLifecycle::set_offline_replicas(std::vector<OfflineReplica> replicas) {
+  if (replicas == offline_replicas_) return;
+  offline_replicas_ = std::move(replicas);
   hurry();
 }
 

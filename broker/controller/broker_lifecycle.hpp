@@ -13,7 +13,7 @@ namespace sluice::broker::controller {
 ///
 ///   unregistered -> fenced     registered; its image lags, or it is not ready to serve
 ///   fenced -> serving          the controller says so
-///   serving -> fenced          the controller says so: it was not heard in time
+///   serving -> fenced          the controller says so: it was not heard in time, or is stalled and said it
 ///   fenced, serving -> unregistered   STALE_BROKER_EPOCH: the controller knows another registration
 ///   any -> leaving             leave() was called
 ///   leaving -> left            the controller says that nothing depends on this broker any more
@@ -26,6 +26,8 @@ class BrokerLifecycle {
   struct Options {
     std::chrono::milliseconds heartbeat_interval{2000};  ///< broker.heartbeat.interval.ms
     std::chrono::milliseconds retry_interval{100};
+    /// For so long another one's registration under the same id may be that of a process that is gone.
+    std::chrono::milliseconds duplicate_patience{0};
   };
   using Request = std::variant<RegisterBrokerRequest, HeartbeatRequest>;
 
@@ -41,11 +43,16 @@ class BrokerLifecycle {
   /// The image has grown, a directory has failed...: not to wait for the next interval.
   void hurry() noexcept { due_ = raft::Instant{0}; }
   void set_offline_directories(std::vector<Uuid> directories);
+  void set_offline_replicas(std::vector<OfflineReplica> replicas);
+  /// It can't do a leader's work for now: others should.
+  void set_stalled(bool stalled);
   void leave();
 
   State state() const noexcept { return state_; }
   BrokerEpoch epoch() const noexcept { return epoch_; }
   const std::string& refusal() const noexcept { return refusal_; }
+  /// Another registration has its id, for now: `refusal` says what the controller said.
+  bool waits_for_id() const noexcept { return state_ == State::unregistered && duplicate_since_.has_value(); }
 
  private:
   const Options options_;
@@ -55,6 +62,9 @@ class BrokerLifecycle {
   bool under_way_ = false;
   raft::Instant due_{0};
   std::vector<Uuid> offline_directories_;
+  std::vector<OfflineReplica> offline_replicas_;
+  bool stalled_ = false;
+  std::optional<raft::Instant> duplicate_since_;
   std::string refusal_;
 };
 

@@ -138,7 +138,8 @@ class ClusterState {
   TopicImage& edit_topic(const Uuid& id);
 
   /// The broker is active from here on: it leads what nobody led and it can.
-  std::vector<MetadataRecord> unfence(const BrokerImage& broker) const;
+  std::vector<MetadataRecord> unfence(const BrokerImage& broker, const HeartbeatRequest& request) const;
+  std::vector<MetadataRecord> vacate(const HeartbeatRequest& request) const;
   /// The broker is leaving: others lead what they can.
   std::vector<MetadataRecord> hand_over(const BrokerImage& broker) const;
   /// The partitions of those topics, with an empty ELR where there is one.

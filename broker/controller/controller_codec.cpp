@@ -134,6 +134,14 @@ void put(const HeartbeatRequest& request, pb::ControllerRequest& message) {
   out.set_wants_fence(request.wants_fence);
   out.set_wants_shutdown(request.wants_shutdown);
   for (const auto& directory : request.offline_directories) out.add_offline_directories(uuid_bytes(directory));
+  const Uuid* topic = nullptr;
+  for (const auto& replica : request.offline_replicas) {
+    if (topic == nullptr || *topic != replica.topic_id) {
+      topic = &replica.topic_id;
+      out.add_offline_replicas()->set_topic_id(uuid_bytes(*topic));
+    }
+    out.mutable_offline_replicas()->rbegin()->add_partitions(replica.partition.value());
+  }
 }
 
 std::optional<HeartbeatRequest> take(const pb::HeartbeatRequest& in) {
@@ -144,6 +152,11 @@ std::optional<HeartbeatRequest> take(const pb::HeartbeatRequest& in) {
   request.wants_fence = in.wants_fence();
   request.wants_shutdown = in.wants_shutdown();
   if (!take(in.offline_directories(), request.offline_directories)) return std::nullopt;
+  for (const auto& topic : in.offline_replicas()) {
+    const auto id = uuid_of(topic.topic_id());
+    if (!id) return std::nullopt;
+    for (const auto partition : topic.partitions()) request.offline_replicas.push_back({*id, PartitionId{partition}});
+  }
   return request;
 }
 

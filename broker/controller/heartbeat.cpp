@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "broker/controller/cluster_state.hpp"
 #include "broker/controller/partition_changes.hpp"
@@ -19,18 +20,47 @@ bool is_without_disks(const BrokerImage& broker, const std::vector<Uuid>& offlin
   });
 }
 
+std::set<const PartitionImage*> partitions_of(const MetadataImage& image, const std::vector<OfflineReplica>& replicas) {
+  std::set<const PartitionImage*> partitions;
+  for (const auto& replica : replicas) {
+    const auto* topic = image.find_topic(replica.topic_id);
+    if (topic != nullptr) partitions.insert(topic->find_partition(replica.partition));
+  }
+  return partitions;
+}
+
 }  // namespace
 
-std::vector<MetadataRecord> ClusterState::unfence(const BrokerImage& known) const {
+std::vector<MetadataRecord> ClusterState::unfence(const BrokerImage& known, const HeartbeatRequest& request) const {
   auto broker = known;
   broker.fenced = false;
   std::vector<MetadataRecord> records{BrokerRecord{std::move(broker)}};
   const TopicRules rules{image_, effective_config(), {.broker = known.id, .is_active = true}};
+  const auto offline = partitions_of(image_, request.offline_replicas);
   const auto lead = [&](const PartitionImage& partition) -> std::optional<PartitionChange> {
     if (partition.leader != kNoBroker || !partition.has_replica(known.id)) return std::nullopt;
+    if (offline.contains(&partition)) return std::nullopt;
     return PartitionChange{};
   };
   change_partitions(image_, rules, lead, kAll, records);
+  return records;
+}
+
+/// Others lead what it can't serve, and it is in sync no more. Where nobody else can, it stays and says why it does not
+/// serve. Should it be elected later on, by whatever else happens, its next heartbeat says so again.
+std::vector<MetadataRecord> ClusterState::vacate(const HeartbeatRequest& request) const {
+  std::vector<MetadataRecord> records;
+  const TopicRules rules{image_, effective_config(), {.broker = request.id, .is_active = false}};
+  const auto offline = partitions_of(image_, request.offline_replicas);
+  image_.for_each_topic([&](const TopicImage& topic) {
+    for (const auto& partition : topic.partitions) {
+      if (!offline.contains(&partition)) continue;
+      if (!partition.is_in_sync(request.id) && partition.leader != request.id) continue;
+      auto isr = without_losing_the_last(partition.isr, request.id);
+      auto next = next_partition(partition, {.isr = std::move(isr)}, rules.of(topic));
+      if (next && next->leader != kNoBroker) records.emplace_back(PartitionRecord{topic.id, *std::move(next)});
+    }
+  });
   return records;
 }
 
@@ -55,8 +85,10 @@ Decision<HeartbeatResponse> ClusterState::handle(const HeartbeatRequest& request
     if (!broker.fenced) decision.records = fence(broker.id);
     response.fenced = true;
   } else if (broker.fenced && response.caught_up) {
-    decision.records = unfence(broker);
+    decision.records = unfence(broker, request);
     response.fenced = false;
+  } else if (!broker.fenced && !request.offline_replicas.empty()) {
+    decision.records = vacate(request);
   }
   return decision;
 }

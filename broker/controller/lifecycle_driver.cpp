@@ -73,6 +73,13 @@ void LifecycleDriver::set_offline_directories(std::vector<Uuid> directories) {
   });
 }
 
+void LifecycleDriver::set_offline_replicas(std::vector<OfflineReplica> replicas) {
+  parts_.thread.post([this, replicas = std::move(replicas)]() mutable {
+    lifecycle_.set_offline_replicas(std::move(replicas));
+    advance();
+  });
+}
+
 void LifecycleDriver::leave() {
   parts_.thread.post([this] {
     lifecycle_.leave();
@@ -97,6 +104,7 @@ std::string LifecycleDriver::refusal() const {
 void LifecycleDriver::advance() {
   if (stopped_) return;
   const auto time = now();
+  lifecycle_.set_stalled(serves_ && parts_.is_stalled());
   const auto shown = serves_ ? parts_.publisher.image()->version() : kNoOffset;
   if (const auto request = lifecycle_.next_request(shown, time.steady)) {
     std::visit([this](const auto& body) { send(body); }, *request);
@@ -135,6 +143,10 @@ void LifecycleDriver::on_answer(const Response& response) {
 }
 
 void LifecycleDriver::note_state() {
+  if (lifecycle_.waits_for_id() && !std::exchange(told_of_duplicate_, true)) {
+    spdlog::warn("broker={} can't register yet: {} If that was this node with other disks, its session ends soon",
+                 parts_.registration.broker.id.value(), lifecycle_.refusal());
+  }
   const auto after = lifecycle_.state();
   epoch_.store(lifecycle_.epoch().value(), std::memory_order_release);
   if (after == state()) return;

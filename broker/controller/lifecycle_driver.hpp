@@ -30,6 +30,9 @@ class LifecycleDriver {
     IoThread& thread;
     /// Told of every change of the state, on the io thread.
     std::function<void()> on_change = [] {};
+    /// Whether this broker can't do a leader's work for now, so that it is to be fenced. Asked on the io thread before
+    /// each heartbeat.
+    std::function<bool()> is_stalled = [] { return false; };
   };
   explicit LifecycleDriver(Parts parts);
   ~LifecycleDriver();
@@ -40,6 +43,7 @@ class LifecycleDriver {
   /// The image has grown, or another node leads the quorum: not to wait while it is fenced or not registered.
   void look();
   void set_offline_directories(std::vector<Uuid> directories);
+  void set_offline_replicas(std::vector<OfflineReplica> replicas);
   /// Asks for a controlled shutdown.
   void leave();
   void stop();  ///< says nothing more
@@ -61,6 +65,7 @@ class LifecycleDriver {
   std::unique_ptr<Timer> timer_;
   bool serves_ = false;
   bool stopped_ = false;
+  bool told_of_duplicate_ = false;
   std::atomic<BrokerLifecycle::State> state_{BrokerLifecycle::State::unregistered};
   std::atomic<std::int64_t> epoch_{kNoBrokerEpoch.value()};
   mutable std::mutex refusal_mutex_;

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "broker/controller/cluster_defaults.hpp"
 #include "broker/controller/effective_config.hpp"
 #include "broker/descriptor_limit.hpp"
 #include "broker/integrity/damage_report.hpp"
@@ -33,6 +34,20 @@ void tell_of_recovery(const std::vector<storage::LogManager::Recovered>& recover
   }
   spdlog::info("opened logs={} clean_shutdown={} bytes_scanned={} torn_tail_bytes_cut={} damaged_ranges={}",
                recovered.size(), clean_shutdown, scanned, cut, damaged);
+}
+
+/// What this node was started with and the cluster has otherwise, of what all brokers have alike.
+void tell_of_what_is_not_used(const config::BrokerConfig& started_with, const MetadataImage& image) {
+  const auto& of_all = image.broker_configs(kNoBroker);
+  for (const auto setting : controller::kClusterDefaults) {
+    const auto used = of_all.find(std::string{setting});
+    if (used == of_all.end() || !started_with.is_given(setting) || started_with.value(setting) == used->second)
+      continue;
+    spdlog::warn(
+        "{}={} of {} is not used: it is {} for all brokers of this cluster, and changed as their dynamic default "
+        "(kafka-configs --entity-type brokers --entity-default)",
+        setting, *started_with.value(setting), started_with.origin(setting), used->second);
+  }
 }
 
 }  // namespace
@@ -82,12 +97,22 @@ void DataPlane::on_directory_failure() {
     if (const auto dropped = partitions_->drop_failed_directories(); dropped > 0) {
       spdlog::error("partitions={} are not served any more", dropped);
     }
+    tell_of_unserved();
     std::vector<Uuid> offline;
     for (const auto& space : logs_->spaces()) {
       if (space.offline) offline.push_back(space.directory_id);
     }
     if (auto* lifecycle = cluster_->lifecycle()) lifecycle->set_offline_directories(std::move(offline));
   });
+}
+
+/// On the metadata's thread: what others are to lead.
+void DataPlane::tell_of_unserved() {
+  auto* lifecycle = cluster_->lifecycle();
+  auto unserved = partitions_->unserved();
+  if (lifecycle == nullptr || unserved == told_unserved_) return;
+  told_unserved_ = unserved;
+  lifecycle->set_offline_replicas(std::move(unserved));
 }
 
 std::vector<Uuid> DataPlane::directory_ids() const {
@@ -103,19 +128,25 @@ void DataPlane::connect(ClusterNode& cluster) {
   cluster_ = &cluster;
   auto& images = cluster.publisher();
   syncer_ = std::make_unique<replication::LogSyncer>(static_cast<unsigned>(settings_.sync_threads), options_.metrics);
+  cluster.watch_syncs([this] { return syncer_->oldest_sync(); });
   partitions_ =
       std::make_unique<replication::PartitionTable>(*logs_, *syncer_, replica_events_, options_.config, settings_);
+  cleaner_ = std::make_unique<replication::LogCleaner>(settings_.cleaner, *partitions_, options_.metrics);
   mover_ = std::make_unique<replication::ReplicaMover>(*logs_, settings_.replica_move_bytes_per_second);
   producer_ids_ = std::make_unique<ProducerIds>(cluster.controller(), settings_.node_id);
   fetch_sessions_ = std::make_unique<fetch::FetchSessionCache>(
       static_cast<std::size_t>(settings_.max_incremental_fetch_session_cache_slots));
   isr_changes_ = std::make_unique<replication::IsrChangeDriver>(
-      replication::IsrChangeDriver::Options{.self = settings_.node_id,
-                                            .lag_max = settings_.cluster.replica_lag_max,
-                                            .images = &images,
-                                            .note_idle = [this] { replica_fetches_.note_idle(); }},
+      replication::IsrChangeDriver::Options{
+          .self = settings_.node_id,
+          .lag_max = settings_.cluster.replica_lag_max,
+          .images = &images,
+          .note_idle = [this](std::size_t count,
+                              bool only_refusing) { return replica_fetches_.note_idle(count, only_refusing); }},
       cluster.thread(), *partitions_, cluster.controller());
-  fetchers_ = std::make_unique<replication::FetcherManager>(settings_, *partitions_, cluster.addresses());
+  fetchers_ = std::make_unique<replication::FetcherManager>(
+      settings_, *partitions_, cluster.addresses(),
+      [&lost = cluster.lost_brokers()](BrokerId leader) { lost.note_lost(leader); });
   replica_events_.set(*isr_changes_, *fetchers_);
   replica_progress_ = std::make_unique<replication::ReplicaProgressReceiver>(*partitions_, images);
   groups_ = std::make_unique<group::GroupCoordinatorDriver>(
@@ -133,6 +164,7 @@ void DataPlane::connect(ClusterNode& cluster) {
 
 bool DataPlane::load() {
   const auto image = cluster_->publisher().image();
+  tell_of_what_is_not_used(options_.config, *image);
   if (!open_logs(*image)) return false;
   isr_changes_->start();
   follow_images();
@@ -177,13 +209,21 @@ bool DataPlane::open_logs(const MetadataImage& image) {
 void DataPlane::follow_images() {
   cluster_->publisher().subscribe(
       [this](const MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
+        if (!delta.broker_configs.empty()) follow_settings(*after);
         partitions_->follow_defaults(*after);
         partitions_->apply(delta, wall_clock_now());
+        tell_of_unserved();
         fetchers_->apply(delta);
         groups_->apply(delta);
       });
   follows_images_.store(true);
   on_directory_failure();  // what failed meanwhile
+}
+
+/// Those of brokers that can change while they run; the defaults of topics are the partition table's.
+void DataPlane::follow_settings(const MetadataImage& image) {
+  const auto config = controller::effective_config(options_.config, image, settings_.node_id);
+  cleaner_->reconfigure(config::read_cleaner_settings(config));
 }
 
 void DataPlane::start() {
@@ -209,7 +249,6 @@ void DataPlane::start() {
                               .interval = settings_.scrub_interval_ms},
       options_.metrics, wall_clock_now);
   scrubber_->start();
-  cleaner_ = std::make_unique<replication::LogCleaner>(settings_.cleaner, *partitions_, options_.metrics);
   cleaner_->start();
 }
 

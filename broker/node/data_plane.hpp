@@ -81,8 +81,10 @@ class DataPlane {
  private:
   void watch_directories();
   void on_directory_failure();
+  void tell_of_unserved();
   bool open_logs(const controller::MetadataImage& image);
   void follow_images();
+  void follow_settings(const controller::MetadataImage& image);
   void pull_metrics();
 
   const Options options_;
@@ -105,6 +107,7 @@ class DataPlane {
   std::unique_ptr<replication::LogCleaner> cleaner_;
   Housekeeping housekeeping_;
   std::atomic<bool> follows_images_{false};
+  std::vector<controller::OfflineReplica> told_unserved_;  // on the metadata's thread
   bool logs_opened_ = false;  // else they must not be marked as closed cleanly
 };
 

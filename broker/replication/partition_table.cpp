@@ -141,6 +141,7 @@ void PartitionTable::open_topic(const controller::TopicChange& topic_change, Tim
   auto topic = std::make_shared<Topic>(Topic{image.name, image.id, {}});
   topic->partitions.reserve(image.partitions.size());
   std::vector<std::shared_ptr<Partition>> closed;
+  std::vector<PartitionId> unserved;
   for (const auto& partition : image.partitions) {
     auto known = before ? pick(before->partitions, partition.partition) : nullptr;
     if (known && !partition.has_replica(this_broker_)) {
@@ -153,7 +154,11 @@ void PartitionTable::open_topic(const controller::TopicChange& topic_change, Tim
       if (!is_same(partition, change.before)) give_role(*known, partition, instant);
     } else if (partition.has_replica(this_broker_)) {
       known = open_partition(change, partition);
-      if (known) opened.push_back(known);
+      if (known) {
+        opened.push_back(known);
+      } else {
+        unserved.push_back(partition.partition);
+      }
     }
     topic->partitions.push_back(std::move(known));
   }
@@ -163,6 +168,11 @@ void PartitionTable::open_topic(const controller::TopicChange& topic_change, Tim
     by_id_[image.id] = topic;
     compacted_.erase(image.id);
     if (change.settings->cleanup_compact) compacted_[image.id] = topic;
+  }
+  if (unserved.empty()) {
+    unserved_.erase(image.id);
+  } else {
+    unserved_.insert_or_assign(image.id, std::move(unserved));
   }
   for (const auto& partition : closed) close_partition(*partition, protocol::ErrorCode::not_leader_or_follower);
 }
@@ -257,8 +267,19 @@ std::size_t PartitionTable::drop_failed_directories() {
       topic = std::move(left);
     }
   }
-  for (const auto& partition : dropped) partition->stop(protocol::ErrorCode::kafka_storage_error);
+  for (const auto& partition : dropped) {
+    unserved_[partition->topic_id()].push_back(partition->name().partition);
+    partition->stop(protocol::ErrorCode::kafka_storage_error);
+  }
   return dropped.size();
+}
+
+std::vector<controller::OfflineReplica> PartitionTable::unserved() const {
+  std::vector<controller::OfflineReplica> replicas;
+  for (const auto& [topic, partitions] : unserved_) {
+    for (const auto partition : partitions) replicas.push_back({.topic_id = topic, .partition = partition});
+  }
+  return replicas;
 }
 
 void PartitionTable::close_topic(const controller::TopicImage& image) {
@@ -268,6 +289,7 @@ void PartitionTable::close_topic(const controller::TopicImage& image) {
     const auto found = by_id_.find(image.id);
     if (found == by_id_.end()) return;
     topic = found->second;
+    unserved_.erase(image.id);
     by_id_.erase(found);
     compacted_.erase(image.id);
     if (const auto named = by_name_.find(image.name); named != by_name_.end() && named->second->id == image.id) {
@@ -298,6 +320,26 @@ void PartitionTable::for_each(const std::function<void(const std::shared_ptr<Par
       if (partition) visit(partition);
     }
   }
+}
+
+PartitionTable::Walk PartitionTable::walk() const {
+  Walk walk;
+  const std::shared_lock lock{mutex_};
+  walk.topics_.reserve(by_id_.size());
+  for (const auto& [id, topic] : by_id_) walk.topics_.push_back(topic);
+  return walk;
+}
+
+bool PartitionTable::Walk::visit(std::size_t count,
+                                 const std::function<void(const std::shared_ptr<Partition>&)>& visit) {
+  for (; topic_ < topics_.size(); ++topic_, partition_ = 0) {
+    const auto& partitions = topics_[topic_]->partitions;
+    for (; partition_ < partitions.size(); ++partition_) {
+      if (count-- == 0) return true;
+      if (partitions[partition_]) visit(partitions[partition_]);
+    }
+  }
+  return false;
 }
 
 void PartitionTable::for_each_compacted(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "broker/config/broker_config.hpp"
 #include "broker/config/broker_settings.hpp"
+#include "broker/controller/broker_calls.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/replication/partition.hpp"
 #include "broker/replication/replica_events.hpp"
@@ -45,8 +47,13 @@ class PartitionTable {
   /// Stops serving the partitions in data directories that have failed: from here on they answer KAFKA_STORAGE_ERROR,
   /// and so are those told who wait. Returns how many. On the metadata's thread.
   std::size_t drop_failed_directories();
+  /// The replicas that the metadata assigns to this broker and that it can't serve. On the metadata's thread.
+  std::vector<controller::OfflineReplica> unserved() const;
 
   void for_each(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
+  /// The replicas as they are now, to be visited a part at a time.
+  class Walk;
+  Walk walk() const;
   /// The partitions of the topics that are compacted: those alone are looked at.
   void for_each_compacted(const std::function<void(const std::shared_ptr<Partition>&)>& visit) const;
   std::size_t count() const;
@@ -99,11 +106,24 @@ class PartitionTable {
   const std::chrono::milliseconds lag_max_;
   const std::chrono::milliseconds producer_id_expiration_;
   bool started_ = false;          // what was there before has been applied; on the metadata's thread
+  std::map<Uuid, std::vector<PartitionId>> unserved_;  // by topic; on the metadata's thread
   std::size_t kept_waiting_ = 0;  // partitions that may be in a directory that is away; on the metadata's thread
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, TopicPtr, TextHash, std::equal_to<>> by_name_;
   std::unordered_map<Uuid, TopicPtr> by_id_;
   std::unordered_map<Uuid, TopicPtr> compacted_;  // of by_id_
+};
+
+class PartitionTable::Walk {
+ public:
+  /// The next ones, `count` at most. False: there are no more.
+  bool visit(std::size_t count, const std::function<void(const std::shared_ptr<Partition>&)>& visit);
+
+ private:
+  friend class PartitionTable;
+  std::vector<TopicPtr> topics_;
+  std::size_t topic_ = 0;
+  std::size_t partition_ = 0;  // of topics_[topic_]
 };
 
 }  // namespace sluice::broker::replication

@@ -76,7 +76,10 @@ TEST_CASE("the brokers' calls arrive with all their fields", "[controller]") {
                                  .metadata_offset = Offset{8},
                                  .wants_fence = true,
                                  .wants_shutdown = true,
-                                 .offline_directories = {Uuid{{1}}}});
+                                 .offline_directories = {Uuid{{1}}},
+                                 .offline_replicas = {{.topic_id = Uuid{{2}}, .partition = PartitionId{0}},
+                                                      {.topic_id = Uuid{{2}}, .partition = PartitionId{7}},
+                                                      {.topic_id = Uuid{{3}}, .partition = PartitionId{1}}}});
   AlterPartitionRequest alter{.broker = BrokerId{1}, .broker_epoch = BrokerEpoch{4}};
   alter.changes.push_back({.topic_id = Uuid{{2}},
                            .partition = PartitionId{3},

@@ -352,6 +352,32 @@ TEST_CASE("the last in sync that comes back with an empty disk leads nothing whi
   CHECK(cluster.it().recovery == LeaderRecovery::recovering);
 }
 
+TEST_CASE("what a broker can't serve is led by others, where they can, and it is in sync no more", "[controller]") {
+  OneTopic cluster;
+  const auto topic = cluster.state.image().find_topic("t")->id;
+  auto request = cluster.heartbeat_of(1);
+  request.offline_replicas = {{.topic_id = topic, .partition = PartitionId{0}},
+                              {.topic_id = topic, .partition = PartitionId{99}},
+                              {.topic_id = Uuid{{42}}, .partition = PartitionId{0}}};
+  SECTION("they can") {
+    CHECK(cluster.handle(request).error_code == ErrorCode::none);
+    CHECK(cluster.it().leader == BrokerId{2});
+    CHECK(cluster.it().isr == ids({2, 3}));
+    CHECK_FALSE(cluster.broker(1).fenced);  // it serves the rest
+    const auto after = cluster.it();
+    CHECK(cluster.handle(request).error_code == ErrorCode::none);
+    CHECK(cluster.it() == after);
+  }
+  SECTION("they can't") {
+    cluster.fence(2);
+    cluster.fence(3);
+    const auto alone = cluster.it();
+    CHECK(cluster.handle(request).error_code == ErrorCode::none);
+    CHECK(cluster.it() == alone);
+    CHECK(alone.leader == BrokerId{1});
+  }
+}
+
 TEST_CASE("a broker is unfenced when its image shows its registration, and only of its life", "[controller]") {
   FakeCluster cluster{1};
   cluster.start(1);
