@@ -21,42 +21,27 @@ void Simulation::wipe_and_restart(Node& node) {
   });
 }
 
-namespace {
-
-bool has_offline_log(Node& node) {
-  bool found = false;
-  node.process().replicas().for_each([&](const auto& partition) { found = found || partition->log().is_offline(); });
-  return found;
-}
-
-}  // namespace
-
-/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too. A broker one of whose
-/// logs takes no more records, as it says, while its disk works, is started anew.
+/// What an operator does: voters whose disks are gone are replaced, disks that rotted are too.
 void Simulation::mend() {
   world_->scheduler.after(3s, [this] { mend(); });
   atlas_.look();
   for (const auto id : std::set<HostId>{atlas_.damaged()}) {
     auto& node = world_->node(id);
     if (!node.is_up()) {
-      if (!node.complaint().empty()) wipe_and_restart(node);
+      if (node.complaint().empty()) continue;
+      // A call to its disk may have failed this once.
+      if (tried_again_.insert(id).second) {
+        node.start();
+      } else {
+        wipe_and_restart(node);
+      }
       continue;
     }
-    if (!has_offline_log(node) && node.process().serves() && !atlas_.is_sound(id)) {
+    if (node.process().serves()) tried_again_.erase(id);
+    if (node.process().serves() && !atlas_.is_sound(id)) {
       ++counts_["rot found"];
       wipe_and_restart(node);
     }
-  }
-  for (auto& [id, node] : world_->nodes) {
-    if (!node->is_up() || !has_offline_log(*node)) continue;
-    ++counts_["restarted for a log that is offline"];
-    // With durability=os the page cache is what counts, and outlives the process.
-    if (world_->settings.durability == broker::config::Durability::fsync) {
-      node->give_up();
-    } else {
-      node->die(Death::killed);
-    }
-    start_later(*node, 2s);
   }
   auto* leader = quorum_leader();
   if (leader == nullptr) return;
@@ -172,7 +157,9 @@ void Simulation::read_everything() {
     }
   }
   reader->run(20ms);
-  await("everything can be read", [&] { return reader->has_reached(ends); });
+  if (!run_until([&] { return reader->has_reached(ends); }, 2min)) {
+    throw Violation("it comes to pass in time: everything can be read; " + reader->describe_missing(ends));
+  }
   reader->stop();
   consumers_.push_back(std::move(reader));
 }

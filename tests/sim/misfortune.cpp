@@ -46,6 +46,7 @@ void Simulation::befall() {
   if (node == nullptr) return;
   const auto now = world_->scheduler.now();
   if (is(faults_.kills, "kill")) {
+    if (!atlas_.may_end_uncleanly(node->id())) return;
     node->die(Death::killed);
     return start_later(*node, faults_.down_max);
   }
@@ -213,7 +214,9 @@ void Simulation::change_voters() {
     const auto& voters = raft.log().configuration();
     const auto now = leader->clock().now();
     if (voters.has(other.key())) {
-      if (voters.voters().size() > 1) (void)raft.remove_voter(other.key(), now);
+      // With one of the others lost for good, those that remain could be too few.
+      const bool is_needed = std::ranges::any_of(atlas_.damaged(), [&](HostId id) { return id != other.id(); });
+      if (voters.voters().size() > 1 && !is_needed) (void)raft.remove_voter(other.key(), now);
     } else {
       (void)raft.add_voter(other.key(), now);
     }

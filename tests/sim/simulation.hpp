@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,7 @@ class Simulation {
   HostId next_client_ = kFirstClient;
   HostId admin_ = 0;
   bool is_healed_ = false;
+  std::set<HostId> tried_again_;  // those that could not start, and were told to once more
   std::map<std::string, std::uint64_t> counts_;
 };
 

@@ -1,6 +1,7 @@
 #include "tests/sim/clients/consumer.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include "tests/sim/node/node.hpp"
 
@@ -69,6 +70,7 @@ void Consumer::on_answer(const Key& key, std::int64_t assignment, Offset asked, 
   auto& place = found->second;
   place.busy = false;
   if (place.assignment != assignment || place.next != asked) return;
+  if (answer != nullptr) place.error = answer->error;
   if (answer == nullptr || answer->error != ErrorCode::none) {
     if (answer != nullptr && answer->error == ErrorCode::offset_out_of_range) {
       require(world_.allows_loss(place.target.partition.topic_id),
@@ -98,6 +100,17 @@ bool Consumer::has_reached(const std::map<Key, Offset>& ends) const {
     const auto place = places_.find(end.first);
     return place == places_.end() || place->second.next >= end.second;
   });
+}
+
+std::string Consumer::describe_missing(const std::map<Key, Offset>& ends) const {
+  std::ostringstream out;
+  for (const auto& [key, end] : ends) {
+    const auto place = places_.find(key);
+    if (place == places_.end() || place->second.next >= end) continue;
+    out << key << " is read up to " << place->second.next.value() << " of " << end.value() << ", error "
+        << static_cast<int>(place->second.error) << "; ";
+  }
+  return out.str();
 }
 
 }  // namespace sluice::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <vector>
 
 #include "tests/sim/clients/broker_calls.hpp"
@@ -19,6 +20,8 @@ class Consumer {
   void give_up(const Key& key) { places_.erase(key); }
   /// Whether it has read all partitions up to these ends.
   bool has_reached(const std::map<Key, Offset>& ends) const;
+  /// Of which keys it has not read how much.
+  std::string describe_missing(const std::map<Key, Offset>& ends) const;
 
  private:
   struct Place {
@@ -26,6 +29,7 @@ class Consumer {
     Offset next{0};
     std::int64_t assignment = 0;
     bool busy = false;
+    protocol::ErrorCode error = protocol::ErrorCode::none;  // answered last
   };
 
   void poll_all();

@@ -19,6 +19,10 @@ class Atlas {
   bool may_lose_disk(HostId node) const;
   /// Whether that node may lose what it had not synced, by which nothing is lost that others rely on.
   bool may_lose_unsynced(HostId node) const;
+  /// Whether its process may end without a word, its disk being as it was. The controller can't tell that from a loss
+  /// of power: with durability=os two at once are more than is promised, since the one that is kept may be the one that
+  /// lost something.
+  bool may_end_uncleanly(HostId node) const;
   void note_damaged(HostId node) { damaged_.insert(node); }
   /// The node has everything again, as far as anybody can tell.
   bool is_whole(HostId node) const;

@@ -123,7 +123,10 @@ void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImag
   tell(now.leader_epoch >= before->leader_epoch, "leader epochs never go back");
   tell(now.leader == before->leader || now.leader_epoch > before->leader_epoch, "another leader has another epoch");
   if (now.leader == kNoBroker || now.leader == before->leader) return;
-  const bool is_clean = before->is_in_sync(now.leader) || has(before->elr, now.leader);
+  // A leader that leaves, and may take nobody's place any more, can still take another one in: who leads at once then.
+  const bool was_taken_in = before->leader != kNoBroker && now.isr.size() > before->isr.size() &&
+                            std::ranges::all_of(before->isr, [&](BrokerId id) { return now.is_in_sync(id); });
+  const bool is_clean = before->is_in_sync(now.leader) || has(before->elr, now.leader) || was_taken_in;
   if (!is_clean) ++unclean_elections_;
   const auto unclean = topic.configs.find("unclean.leader.election.enable");
   const bool may_be_unclean = unclean != topic.configs.end() && unclean->second == "true";

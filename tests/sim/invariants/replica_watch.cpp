@@ -59,7 +59,9 @@ void ReplicaWatch::check(Node& node, Model& model, Partition& partition) {
     require(mark >= seen.high_watermark, "a leader's high watermark never goes back", node.id(), model.name, mark,
             seen.high_watermark);
   }
-  if (leads && mark > model.end) commit(node, model, partition, mark, lossy);
+  // Where loss is allowed, one that was deposed and does not know commits what nobody else has.
+  const bool is_newest = model.leaders.empty() || model.leaders.rbegin()->first <= epoch;
+  if (leads && mark > model.end && (!lossy || is_newest)) commit(node, model, partition, mark, lossy);
   if (!lossy) {
     require(mark <= model.end || node.has_stopped_dead(), "nobody is ahead of what was committed", node.id(),
             model.name, mark, model.end);
@@ -82,14 +84,7 @@ void ReplicaWatch::check_new_leader(Node& node, Model& model, Partition& partiti
   const auto known = model.leaders.try_emplace(partition.leader_epoch(), node.id()).first;
   require(known->second == node.id(), "one leader an epoch", model.name, partition.leader_epoch(), node.id(),
           known->second);
-  if (lossy) {
-    // What it does not have is lost, for all.
-    if (partition.log_end_offset() < model.end) {
-      model.end = partition.log_end_offset();
-      std::erase_if(model.committed, [&](const Batch& batch) { return batch.next > model.end; });
-    }
-    return;
-  }
+  if (lossy) return forget_what_is_lost(model, partition);
   // One that was deposed before it heard of its election may lack what its successors committed.
   if (model.leaders.rbegin()->first > partition.leader_epoch()) return;
   require(partition.log_end_offset() >= model.end, "a leader has everything that was committed (leader completeness)",
@@ -97,6 +92,23 @@ void ReplicaWatch::check_new_leader(Node& node, Model& model, Partition& partiti
   const auto from = model.committed.size() > 20 ? model.committed[model.committed.size() - 20].base : Offset{0};
   compare(node.id(), model, partition, std::max(from, partition.log_start_offset()), model.end,
           "a leader has what was committed as it was (leader completeness)");
+}
+
+/// What a new leader does not have, or has otherwise, is lost, for all.
+void ReplicaWatch::forget_what_is_lost(Model& model, const Partition& partition) {
+  if (model.leaders.rbegin()->first > partition.leader_epoch()) return;
+  const auto has = batches(partition, partition.log_start_offset(), std::min(model.end, partition.log_end_offset()));
+  if (!has) return;
+  auto same = partition.log_start_offset();
+  auto known = std::ranges::upper_bound(model.committed, same, {}, &Batch::next);
+  for (const auto& batch : *has) {
+    if (known == model.committed.end() || *known != batch) break;
+    same = batch.next;
+    ++known;
+  }
+  if (same >= model.end) return;
+  model.end = same;
+  std::erase_if(model.committed, [&](const Batch& batch) { return batch.next > same; });
 }
 
 void ReplicaWatch::commit(Node& node, Model& model, Partition& partition, Offset to, bool lossy) {

@@ -72,6 +72,7 @@ class ReplicaWatch {
   Offset durable_end(const Partition& partition) const;
   void check(Node& node, Model& model, Partition& partition);
   void check_new_leader(Node& node, Model& model, Partition& partition, bool lossy);
+  static void forget_what_is_lost(Model& model, const Partition& partition);
   void commit(Node& node, Model& model, Partition& partition, Offset to, bool lossy);
   void check_members_have(Node& node, const Model& model, const Partition& partition, Offset end,
                           const char* promise) const;

@@ -112,11 +112,11 @@ void Node::check_disk_death() {
     const bool may_lose = world_.may_lose_unsynced(id_);
     die(may_lose ? Death::power_loss : Death::killed);
     if (!may_lose) disk_->clear_faults();
+  } else if (process_ && process_->has_failed()) {
+    give_up();  // also where it was as it stopped
   } else if (process_ && must_end_) {
     world_.watchers->replicas.note_down(*this, false);
     end(false);
-  } else if (process_ && process_->has_failed()) {
-    give_up();
   } else if (process_ && process_->is_refused()) {
     complaint_ = process_->lifecycle().refusal();
     world_.trace.note("refused", id_);

@@ -144,6 +144,7 @@ void Process::on_image(const MetadataDelta& delta, const Metadata::Image& after)
   if (!after->cluster_id().empty()) replicas_->adopt_cluster_id(after->cluster_id());
   if (!replicas_->is_loaded()) return;
   replicas_->apply(delta);
+  lifecycle_->set_offline_replicas(replicas_->unserved());
   fetchers_->apply(delta);
 }
 
@@ -159,6 +160,7 @@ void Process::load() {
   const auto* self = image->find_broker(node_.broker_id());
   if (self == nullptr || self->epoch != lifecycle_->epoch()) return;
   if (!replicas_->load(*image)) return;
+  lifecycle_->set_offline_replicas(replicas_->unserved());
   world_.trace.note("serves", node_.id(), image->version().value());
   fetchers_->apply(everything_in(*image));
   serves_ = true;

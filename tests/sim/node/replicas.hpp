@@ -45,6 +45,7 @@ class Replicas final : public broker::replication::SyncQueue, public broker::rep
   std::string cluster_id() const;
   void adopt_cluster_id(const std::string& cluster_id);
   Uuid directory_id() const;
+  std::vector<broker::controller::OfflineReplica> unserved() const { return table_->unserved(); }
   bool was_shut_down_cleanly() const noexcept { return was_clean_; }
   bool has_failed() const noexcept { return failed_; }
   const std::string& complaint() const noexcept { return complaint_; }
