@@ -171,6 +171,7 @@ void Isr::on_change_sent(std::vector<Member> isr) {
     }
   }
   pending_ = std::move(isr);
+  asked_with_ = partition_epoch_;
   in_flight_ = true;
 }
 
@@ -184,6 +185,7 @@ void Isr::on_change_failed(bool unknown, Instant now) {
 
 void Isr::on_change_outdated(Instant now) {
   in_flight_ = false;
+  if (partition_epoch_ > asked_with_) return;  // the news has come before the answer
   retry_at_ = now + kNewsWait;
 }
 

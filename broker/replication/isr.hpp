@@ -65,7 +65,8 @@ class Isr {
   /// Refused, or nobody knows: then the maximal ISR stays, and the same change is asked for again until the metadata
   /// tells.
   void on_change_failed(bool unknown, Instant now = Instant{});
-  /// There is news of the partition that has yet to arrive: until then, or for a while, nothing more is asked for.
+  /// There is news of the partition: until it arrives, if it has not since the change was sent, or for a while, nothing
+  /// more is asked for.
   void on_change_outdated(Instant now);
   /// Answered with `now`, which may be what is known already.
   void on_change_made(const controller::PartitionImage& now);
@@ -113,6 +114,7 @@ class Isr {
   std::vector<BrokerId> committed_;
   controller::PartitionEpoch partition_epoch_;
   std::optional<std::vector<Member>> pending_;
+  controller::PartitionEpoch asked_with_{-1};  // the partition epoch when the last change was sent
   bool in_flight_ = false;  // `pending_` is being asked for; else it was, and nobody knows what came of it
   Instant retry_at_ = kNever;
   Instant last_now_;

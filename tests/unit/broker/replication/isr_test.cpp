@@ -170,6 +170,12 @@ TEST_CASE("one who would join counts from the moment that it is asked for, whate
     leader.isr.apply(image_of({1, 2}, 2));
     CHECK(leader.replicated() == Offset{30});
   }
+  SECTION("the metadata has changed meanwhile: news that came before the answer is not waited for") {
+    leader.isr.apply(image_of({1, 2}, 2));
+    leader.fetch(3, 30, kStart);
+    leader.isr.on_change_outdated(kStart);
+    CHECK(leader.wanted(kStart, 20) == brokers({1, 2, 3}));
+  }
 }
 
 TEST_CASE("one who leaves counts until it has left", "[isr]") {
