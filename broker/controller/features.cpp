@@ -9,7 +9,10 @@ namespace {
 constexpr std::array kFeatures{
     Feature{.name = kEligibleLeaderReplicas, .level_min = 0, .level_max = 1, .level_at_start = 1},  // KIP-966
     Feature{.name = kGroupVersion, .level_min = 0, .level_max = 1, .level_at_start = 1},            // KIP-848
-    Feature{.name = kMetadataVersion, .level_min = 1, .level_max = 1, .level_at_start = 1},
+    Feature{.name = kMetadataVersion,
+            .level_min = kMetadataLevel,
+            .level_max = kMetadataLevel,
+            .level_at_start = kMetadataLevel},
 };
 
 }  // namespace

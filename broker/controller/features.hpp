@@ -15,8 +15,10 @@ struct Feature {
   std::int16_t level_at_start;  ///< of a new cluster
 };
 
-/// Sluice's own format of metadata records has one level; the name is Kafka's.
 inline constexpr std::string_view kMetadataVersion = "metadata.version";
+/// Sluice's own format of metadata records has one level. Name and number are Kafka's, of the version whose features it
+/// has, so that Kafka's tools know it: 4.3-IV0.
+inline constexpr std::int16_t kMetadataLevel = 30;
 inline constexpr std::string_view kGroupVersion = "group.version";
 inline constexpr std::string_view kEligibleLeaderReplicas = "eligible.leader.replicas.version";
 

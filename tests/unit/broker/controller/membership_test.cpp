@@ -110,7 +110,7 @@ TEST_CASE("a joining node gets an id that nobody has", "[controller]") {
 TEST_CASE("features begin at this version's levels, and change all or none", "[controller]") {
   FakeCluster cluster;
   const auto level = [&](std::string_view name) { return cluster.state.image().feature_level(name); };
-  CHECK(level("metadata.version") == 1);
+  CHECK(level("metadata.version") == 30);
   CHECK(level("group.version") == 1);
   CHECK(level("eligible.leader.replicas.version") == 1);
   CHECK(update(cluster, "group.version", 0) == ErrorCode::invalid_update_version);
