@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/raft/kept_entries_driver.hpp"
+#include "broker/raft/log_seal_driver.hpp"
 #include "broker/raft/raft_codec.hpp"
 #include "protocol/base/assert.hpp"
 #include "protocol/base/planted_bug.hpp"
@@ -60,10 +61,26 @@ Result<> decode_into(const record::BatchView& batch, LogIndex from, std::vector<
 Result<std::unique_ptr<EntryLog>> EntryLog::open(storage::FileSystem& fs, const std::string& directory, Timestamp now,
                                                  const storage::LogOptions& options) {
   if (auto ours = refuse_foreign_log(fs, directory); !ours) return ours.error();
+  if (const auto seal = take_log_seal(fs, directory)) {
+    const auto sizes = sizes_of_last_segment(fs, directory);
+    if (sizes && *sizes == seal->sizes) {
+      auto entries = open(fs, directory, now, options, Trust::as_closed);
+      if (entries && (*entries)->last_index() == seal->last && (*entries)->term(seal->last) == seal->term) {
+        return entries;
+      }
+    }
+  }
+  return open(fs, directory, now, options, Trust::none);
+}
+
+Result<std::unique_ptr<EntryLog>> EntryLog::open(storage::FileSystem& fs, const std::string& directory, Timestamp now,
+                                                 const storage::LogOptions& options, Trust trust) {
   storage::LogOpening opening;
   opening.log_start_offset = Offset{1};
   opening.now = now;  // recovery point 0: every batch is checked; snapshots keep the log short
   opening.synced_one_by_one = true;
+  opening.keeps_epochs = false;  // entries tell their terms
+  opening.clean_shutdown = trust == Trust::as_closed;
   storage::RecoveryReport report;
   std::unique_ptr<EntryLog> entries{new EntryLog{fs}};
   auto log = storage::Log::open(entries->resources_, directory, options, opening, &report);
@@ -78,6 +95,16 @@ Result<std::unique_ptr<EntryLog>> EntryLog::open(storage::FileSystem& fs, const 
   if (auto synced = entries->log_->sync(); !synced) return synced.error();
   if (auto loaded = entries->load(); !loaded) return loaded.error();
   return entries;
+}
+
+Result<> EntryLog::close() {
+  if (auto closed = log_->close(); !closed) return closed;
+  auto& fs = log_->file_system();
+  const auto sizes = sizes_of_last_segment(fs, log_->directory());
+  if (!sizes) return sizes.error();
+  const auto last = last_index();
+  if (last < first_index()) return {};  // its term is not here
+  return write_log_seal(fs, log_->directory(), {.last = last, .term = *term(last), .sizes = *sizes});
 }
 
 /// A cut that a crash interrupted is done again: harmless whether or not it had come to its end.

@@ -47,7 +47,8 @@ class EntryLog {
   Result<> restart_at(LogIndex first);
   /// Entries below `first` are no longer needed: whole files of them go.
   Result<> drop_before(LogIndex first, Timestamp now);
-  Result<> close() { return log_->close(); }
+  /// Everything is durable, and the next opening has little to do.
+  Result<> close();
 
  private:
   struct Run {
@@ -55,7 +56,11 @@ class EntryLog {
     Term term;
   };
 
+  enum class Trust { none, as_closed };
+
   explicit EntryLog(storage::FileSystem& fs) : resources_(fs) {}
+  static Result<std::unique_ptr<EntryLog>> open(storage::FileSystem& fs, const std::string& directory, Timestamp now,
+                                                const storage::LogOptions& options, Trust trust);
   Result<> finish_cut(Timestamp now);
   Result<> load();
   Result<std::vector<Entry>> read(LogIndex first, std::size_t bytes_max) const;

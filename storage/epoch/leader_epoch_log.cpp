@@ -6,6 +6,7 @@ LeaderEpochLog::LeaderEpochLog(FileSystem& fs, std::string directory)
     : fs_(fs), path_(join_path(directory, kLeaderEpochCheckpoint)) {}
 
 Result<> LeaderEpochLog::load() {
+  if (in_memory_) return std::make_error_code(std::errc::no_such_file_or_directory);
   const auto entries = read_leader_epoch_checkpoint(fs_, path_);
   if (!entries) return entries.error();
   cache_ = LeaderEpochCache{*entries};
@@ -18,8 +19,10 @@ Result<> LeaderEpochLog::change(Change apply) {
   auto changed = cache_;
   if (!apply(changed)) return {};
   const std::lock_guard file_lock{file_mutex_};
-  if (const auto written = write_leader_epoch_checkpoint(fs_, path_, changed.entries()); !written)
-    return written.error();
+  if (!in_memory_) {
+    const auto written = write_leader_epoch_checkpoint(fs_, path_, changed.entries());
+    if (!written) return written.error();
+  }
   const std::lock_guard lock{mutex_};
   unwritten_ = false;
   cache_ = std::move(changed);
@@ -35,6 +38,7 @@ void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
 // An epoch that has no batch yet is lost by every recovery: a log without records, of which there may be very many,
 // needs no file.
 Result<> LeaderEpochLog::write_noted(Offset log_end_offset) {
+  if (in_memory_) return {};
   const std::lock_guard file_lock{file_mutex_};
   std::vector<EpochStart> noted;
   {

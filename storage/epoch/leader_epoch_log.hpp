@@ -20,6 +20,8 @@ class LeaderEpochLog {
  public:
   LeaderEpochLog(FileSystem& fs, std::string directory);
 
+  /// From here on there is no checkpoint, neither read nor written.
+  void keep_in_memory() { in_memory_ = true; }
   /// Errors: ENOENT when there is no checkpoint, corrupt_checkpoint; then it is rebuilt from the log.
   Result<> load();
 
@@ -51,6 +53,7 @@ class LeaderEpochLog {
   mutable std::mutex mutex_;  // guards both below, never held during I/O
   LeaderEpochCache cache_;
   bool unwritten_ = false;
+  bool in_memory_ = false;
 };
 
 }  // namespace sluice::storage

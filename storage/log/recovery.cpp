@@ -162,6 +162,7 @@ void Log::Recovery::note_epoch(const record::BatchView& header) {
 
 Result<> Log::Recovery::restore_epochs() {
   auto& epochs = log_.state_->epochs;
+  if (!opening_.keeps_epochs) epochs.keep_in_memory();
   if (const auto loaded = epochs.load(); !loaded) {
     if (loaded.error() != std::errc::no_such_file_or_directory && loaded.error() != Errc::corrupt_checkpoint)
       return loaded.error();

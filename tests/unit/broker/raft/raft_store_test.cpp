@@ -166,6 +166,64 @@ TEST_CASE("a snapshot of the leader takes the place of the log", "[raft]") {
   }
 }
 
+TEST_CASE("a log that was closed is opened as it is, and one that was not is synced first", "[raft]") {
+  StoreHarness disk;
+  disk.open();
+  disk.vote(3, 1);
+  disk.append(1, 10, 1);
+  disk.append(11, 20, 2);
+  const auto before = disk.all();
+  const bool closed = GENERATE(true, false);
+  if (closed) REQUIRE(disk.store->close());
+  disk.fs.inject({.operation = storage::Operation::sync, .path_contains = ".log", .error = EIO});
+  const auto error = disk.try_open();
+  disk.fs.clear_faults();
+  if (!closed) {
+    CHECK(error == std::errc::io_error);
+    return;
+  }
+  REQUIRE_FALSE(error);
+  CHECK(disk.all() == before);
+  CHECK(disk.store->term(LogIndex{20}) == Term{2});
+
+  // What is written from now on is found, however that process ends, and whatever became of the word of the closing.
+  disk.append(21, 22, 2);
+  disk.append(15, 22, 3);
+  const auto after = disk.all();
+  const auto policy = GENERATE(storage::CrashPolicy::lose_unsynced, storage::CrashPolicy::keep_unsynced);
+  disk.crash_and_open(policy);
+  CHECK(disk.all() == after);
+}
+
+TEST_CASE("that a log was closed is not believed of one that has changed", "[raft]") {
+  StoreHarness disk;
+  disk.open();
+  disk.vote(2, 1);
+  disk.append(1, 10, 1);
+  disk.append(11, 20, 2);
+  REQUIRE(disk.store->close());
+  disk.store.reset();
+  SECTION("by a bit") {
+    disk.damage(disk.log_file(), GENERATE(400, 500));
+    CHECK(disk.try_open() == kDamaged);
+    CHECK(disk.try_open() == kDamaged);
+  }
+  SECTION("by what came behind it") {
+    const auto log = disk.fs.open(disk.log_file(), storage::OpenMode::existing);
+    REQUIRE(log);
+    REQUIRE((*log)->write_at((*log)->size().value(), as_byte_view("half a batch")));
+    disk.open();
+    CHECK(disk.store->last_index() == LogIndex{20});
+    disk.append(21, 21, 2);
+    CHECK(disk.crash_and_open().last_index() == LogIndex{21});
+  }
+  SECTION("or of a word that makes no sense") {
+    disk.damage(disk.options.directory + "/closed-at", 3);
+    disk.fs.inject({.operation = storage::Operation::sync, .path_contains = ".log", .error = EIO});
+    CHECK(disk.try_open() == std::errc::io_error);
+  }
+}
+
 TEST_CASE("a voter with a damaged log or without its votes does not start", "[raft]") {
   StoreHarness disk;
   disk.open();
