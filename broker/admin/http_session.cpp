@@ -13,6 +13,8 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 
+constexpr std::chrono::milliseconds kAskInterval{10};
+
 std::optional<Method> method_of(http::verb verb) {
   switch (verb) {
     case http::verb::get:
@@ -42,7 +44,8 @@ HttpSession::HttpSession(boost::asio::ip::tcp::socket socket, const RouteTable& 
       routes_(routes),
       limits_(limits),
       on_end_(std::move(on_end)),
-      buffer_(limits.header_bytes_max + limits.body_bytes_max) {}
+      buffer_(limits.header_bytes_max + limits.body_bytes_max),
+      asking_(stream_.get_executor()) {}
 
 HttpSession::~HttpSession() { on_end_(); }
 
@@ -63,7 +66,19 @@ void HttpSession::on_request(boost::system::error_code error) {
     return finish();
   }
   const auto& message = parser_->get();
-  write_response(answer_to(message), message.version(), message.keep_alive(), message.method() == http::verb::head);
+  write_when_known(answer_to(message), message.version(), message.keep_alive(), message.method() == http::verb::head);
+}
+
+void HttpSession::write_when_known(Response response, unsigned version, bool keep_alive, bool head) {
+  if (response.later) {
+    if (auto known = response.later()) response = std::move(*known);
+  }
+  if (!response.later) return write_response(std::move(response), version, keep_alive, head);
+  asking_.expires_after(kAskInterval);
+  asking_.async_wait([self = shared_from_this(), response = std::move(response), version, keep_alive,
+                      head](boost::system::error_code error) mutable {
+    if (!error) self->write_when_known(std::move(response), version, keep_alive, head);
+  });
 }
 
 Response HttpSession::answer_to(const Parser::value_type& message) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -45,6 +46,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read_request();
   void on_request(boost::system::error_code error);
   Response answer_to(const Parser::value_type& message) const;
+  void write_when_known(Response response, unsigned version, bool keep_alive, bool head);
   void write_response(Response response, unsigned version, bool keep_alive, bool head);
   void on_response(boost::system::error_code error, bool keep_alive);
   void finish();
@@ -58,6 +60,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::optional<Parser> parser_;  // a parser serves one message
   Message response_;
   std::optional<Serializer> serializer_;
+  boost::asio::steady_timer asking_;
 };
 
 }  // namespace sluice::broker::admin

@@ -134,6 +134,30 @@ TEST_CASE("a body reaches the handler", "[admin]") {
   CHECK(answer.ends_with("\r\n\r\nping"));
 }
 
+TEST_CASE("what takes a while keeps nobody else waiting", "[admin]") {
+  Served served;
+  std::atomic<bool> is_done{false};
+  served.server.route("/slow", [&](const Request&) -> Response {
+    Response response;
+    response.later = [&]() -> std::optional<Response> {
+      if (!is_done) return std::nullopt;
+      return Response{.status = 202, .body = "done at last"};
+    };
+    return response;
+  });
+  RawClient slow(served.port);
+  slow.send("GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(served.ask("GET /hello?x HTTP/1.0\r\n\r\n").ends_with("hello x"));
+  is_done = true;
+  const auto answer = slow.receive_all();
+  CHECK(has_status(answer, "202"));
+  CHECK(answer.ends_with("done at last"));
+  RawClient left(served.port);  // to the end of the server, without an answer
+  is_done = false;
+  left.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(served.ask("GET /hello?y HTTP/1.0\r\n\r\n").ends_with("hello y"));
+}
+
 TEST_CASE("what is not there is refused with the right status", "[admin]") {
   Served served;
   CHECK(has_status(served.ask("GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "404"));
