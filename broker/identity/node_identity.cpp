@@ -22,6 +22,7 @@ using peer::PeerAddress;
 
 constexpr auto kJoinWithin = 5s;
 constexpr auto kRetryJoin = 1s;
+constexpr auto kSessionMargin = 2s;  // until a session that ends is seen to have ended
 constexpr auto kPatience = 3s;  // with voters that are not there, once a majority is
 
 const std::vector<config::Listener>& quorum_listeners(const config::BrokerSettings& settings) {
@@ -156,6 +157,7 @@ Result<NodeIdentity> Decision::join() {
   const peer::ControllerCall call{.request = controller::encode(controller::ControllerRequest{.body = request}),
                                   .may_be_passed_on = true};
   PeerSurvey survey{should_stop_};
+  std::optional<std::chrono::steady_clock::time_point> taken_since;
   do {
     std::string failures;
     for (const auto& address : addresses_of(cluster_.join)) {
@@ -176,15 +178,19 @@ Result<NodeIdentity> Decision::join() {
         continue;
       }
       if (response->error_code == protocol::ErrorCode::none) return joined(address, *response, survey);
-      const bool is_final = response->error_code == protocol::ErrorCode::inconsistent_cluster_id ||
-                            response->error_code == protocol::ErrorCode::duplicate_broker_registration;
-      if (is_final) {
+      const bool is_taken = response->error_code == protocol::ErrorCode::duplicate_broker_registration;
+      if (is_taken && !taken_since) taken_since = std::chrono::steady_clock::now();
+      // By a process that may be gone: then its session ends.
+      const bool was_patient =
+          is_taken && std::chrono::steady_clock::now() - *taken_since > cluster_.session_timeout + kSessionMargin;
+      if (was_patient || response->error_code == protocol::ErrorCode::inconsistent_cluster_id) {
         spdlog::critical("{}:{} refuses this node: {}", address.host, address.port,
                          response->error_message.empty() ? protocol::name(response->error_code)
                                                          : std::string_view{response->error_message});
         return make_error_code(storage::Errc::wrong_directory);
       }
-      failure(protocol::name(response->error_code));
+      failure(response->error_message.empty() ? protocol::name(response->error_code)
+                                              : std::string_view{response->error_message});
     }
     survey.tell(fmt::format("a cluster to join:{}", failures));
   } while (survey.pause(kRetryJoin));
