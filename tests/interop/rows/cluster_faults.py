@@ -160,7 +160,7 @@ class Story:
         self.stalls[fault.kind].append(stall)
         if stall > (bound := self._bound(fault, ended - began) * self.slack):
             self.late.append(f"{fault} ({aim}) of {hold:.1f} s at {began:.3f}: {stall:.2f} s, where {bound:.1f} are allowed")
-        print(f"    {hold:.1f} s of {fault}, in sync {healed - ended:.1f} s later; longest wait of a partition {stall:.2f} s")
+        print(f"    {ended - began:.1f} s of {fault}, in sync {healed - ended:.1f} s later; longest wait of a partition {stall:.2f} s")
         self._complain()
         time.sleep(self.random.uniform(0, 0.5))
 
