@@ -43,17 +43,29 @@ std::vector<metrics::NumberName> error_names() {
   return names;
 }
 
-/// What `sluice cluster snapshot` asks for. A node that stops drops the promise, which the route tells as an error.
+/// What `sluice cluster snapshot` asks for.
 admin::Response write_snapshot(node::ClusterNode& cluster) {
   constexpr auto kWithin = std::chrono::seconds{5};
   auto promise = std::make_shared<std::promise<Result<raft::LogIndex>>>();
-  auto outcome = promise->get_future();
+  auto outcome = promise->get_future().share();
   cluster.raft().take_snapshot(
       [promise = std::move(promise)](const Result<raft::LogIndex>& index) { promise->set_value(index); });
-  if (outcome.wait_for(kWithin) != std::future_status::ready) return {.status = 503, .body = "still being written\n"};
-  const auto index = outcome.get();
-  if (!index) return {.status = 500, .body = index.error().message() + "\n"};
-  return {.body = "snapshot up to entry " + std::to_string(index->value()) + "\n"};
+  const auto until = std::chrono::steady_clock::now() + kWithin;
+  admin::Response response;
+  response.later = [outcome = std::move(outcome), until]() -> std::optional<admin::Response> {
+    if (outcome.wait_for(std::chrono::seconds{0}) != std::future_status::ready) {
+      if (std::chrono::steady_clock::now() < until) return std::nullopt;
+      return admin::Response{.status = 503, .body = "still being written\n"};
+    }
+    try {
+      const auto& index = outcome.get();
+      if (!index) return admin::Response{.status = 500, .body = index.error().message() + "\n"};
+      return admin::Response{.body = "snapshot up to entry " + std::to_string(index->value()) + "\n"};
+    } catch (const std::future_error&) {  // dropped with what the node had to do
+      return admin::Response{.status = 503, .body = "stopping\n"};
+    }
+  };
+  return response;
 }
 
 }  // namespace
@@ -118,6 +130,7 @@ void Broker::Parts::fail(const std::string& why) {
   if (interrupted.exchange(true)) return;
   spdlog::critical("{}", why);
   on_fatal();
+  interrupt();  // who waits for the cluster waits in vain
 }
 
 bool Broker::Parts::find_identity() {
@@ -186,7 +199,8 @@ void Broker::Parts::make_services() {
                               .peers = *peers,
                               .metrics = *metrics,
                               .background = background_pool,
-                              .quorum = cluster.get()});
+                              .quorum = cluster.get(),
+                              .lost_brokers = &cluster->lost_brokers()});
   services->serves_clients.store(false);
 }
 

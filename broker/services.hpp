@@ -26,6 +26,7 @@ namespace metrics {
 struct BrokerMetrics;
 }
 namespace peer {
+class LostBrokers;
 class PeerService;
 }
 namespace group {
@@ -50,6 +51,7 @@ struct Services {
   metrics::BrokerMetrics& metrics;
   BlockingPool& background;                        ///< for what may wait for the disk and is asked for on an io thread
   const controller::QuorumInfo* quorum = nullptr;  ///< null: there is none, as in tests of single handlers
+  peer::LostBrokers* lost_brokers = nullptr;       ///< null: as above
   std::atomic<bool> stopping{false};               ///< answer what waits with what there is
   /// Else the node is still starting: its peers are answered, clients have to try again or elsewhere.
   std::atomic<bool> serves_clients{true};

@@ -1,5 +1,6 @@
 #include "protocol/messages/find_coordinator.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <spdlog/spdlog.h>
 
@@ -8,6 +9,7 @@
 #include "broker/controller/metadata_image.hpp"
 #include "broker/group/group_coordinator_driver.hpp"
 #include "broker/group/group_partition.hpp"
+#include "broker/peer/lost_brokers.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
@@ -69,14 +71,34 @@ FindCoordinatorResponse find_all(const FindCoordinatorRequest& request, const Me
   return response;
 }
 
+/// Whether the answer would name a coordinator of whom it is not known yet whether it is gone.
+bool names_lost(const FindCoordinatorRequest& request, const MetadataImage& image, const RequestContext& context) {
+  const auto* lost = context.services.lost_brokers;
+  if (lost == nullptr || !lost->any() || request.key_type != kGroup) return false;
+  const auto is_lost = [&](const std::string& group) {
+    const auto* broker = coordinator_of(group, image);
+    return broker != nullptr && lost->contains(broker->id);
+  };
+  if (context.api_version < kFirstOfMany) return is_lost(request.key);
+  return std::ranges::any_of(request.coordinator_keys, is_lost);
+}
+
 }  // namespace
 
 /// API 10. Which broker coordinates a group: the leader of its partition of `__consumer_offsets`, which is created when
-/// the first one asks.
+/// the first one asks. Waits a moment where that one may just have gone.
 template <>
 void handle<protocol::FindCoordinator>(FindCoordinatorRequest& request, RequestContext& context,
                                        Respond<FindCoordinatorResponse> respond) {
   const auto image = context.services.images.image();
+  if (names_lost(request, *image, context)) {
+    auto shared = std::make_shared<Respond<FindCoordinatorResponse>>(std::move(respond));
+    auto& lost = *context.services.lost_brokers;
+    return lost.when_settled([shared, request = std::move(request)] {
+      const auto& context = shared->context();
+      (*shared)(find_all(request, *context.services.images.image(), context));
+    });
+  }
   if (request.key_type != kGroup || image->find_topic(group::kOffsetsTopic) != nullptr) {
     return respond(find_all(request, *image, context));
   }

@@ -1,5 +1,6 @@
 #include "protocol/messages/metadata.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "broker/controller/controller_request.hpp"
 #include "broker/controller/metadata_image.hpp"
 #include "broker/controller/topic_name.hpp"
+#include "broker/peer/lost_brokers.hpp"
 #include "broker/services.hpp"
 
 namespace sluice::broker::api {
@@ -31,6 +33,8 @@ class MetadataAnswer {
       : image_(image), context_(context), request_(request) {}
 
   MetadataResponse build(const Refusals& refusals);
+  /// Whether it would name a leader of whom `lost` says that it may be gone.
+  bool names_any_of(const peer::LostBrokers& lost) const;
 
  private:
   bool wants_all() const { return !request_.topics || (context_.api_version == 0 && request_.topics->empty()); }
@@ -61,6 +65,24 @@ MetadataResponse MetadataAnswer::build(const Refusals& refusals) {
     for (const auto& asked : *request_.topics) add_asked(asked, refusals);
   }
   return std::move(response_);
+}
+
+bool MetadataAnswer::names_any_of(const peer::LostBrokers& lost) const {
+  bool names = false;
+  const auto look = [&](const TopicImage& topic) {
+    names = names || std::ranges::any_of(topic.partitions, [&](const controller::PartitionImage& partition) {
+              return lost.contains(partition.leader);
+            });
+  };
+  if (wants_all()) {
+    image_.for_each_topic(look);
+    return names;
+  }
+  for (const auto& asked : *request_.topics) {
+    const auto* topic = asked.name ? image_.find_topic(*asked.name) : image_.find_topic(asked.topic_id);
+    if (topic != nullptr) look(*topic);
+  }
+  return names;
 }
 
 void MetadataAnswer::add_brokers() {
@@ -158,14 +180,23 @@ Refusals refusals_of(const protocol::CreateTopicsResponse& created) {
 
 }  // namespace
 
-/// Api key 3. Missing topics are created first where that is allowed, so that the answer already shows them.
+/// Api key 3. Missing topics are created first where that is allowed, so that the answer already shows them. Waits a
+/// moment where it would name a leader that may just have gone.
 template <>
 void handle<protocol::Metadata>(MetadataRequest& request, RequestContext& context, Respond<MetadataResponse> respond) {
   const auto image = context.services.images.image();
   auto creation = missing_topics(request, context, *image);
-  if (creation.topics.empty()) return respond(MetadataAnswer{*image, context, request}.build({}));
+  auto* lost = context.services.lost_brokers;
+  const bool waits = lost != nullptr && lost->any() && MetadataAnswer{*image, context, request}.names_any_of(*lost);
+  if (creation.topics.empty() && !waits) return respond(MetadataAnswer{*image, context, request}.build({}));
 
   auto shared = std::make_shared<Respond<MetadataResponse>>(std::move(respond));
+  if (creation.topics.empty()) {
+    return lost->when_settled([shared, request = std::move(request)] {
+      const auto& context = shared->context();
+      (*shared)(MetadataAnswer{*context.services.images.image(), context, request}.build({}));
+    });
+  }
   controller::call(context.services.controller, std::move(creation),
                    [shared, request = std::move(request)](const protocol::CreateTopicsResponse& created) {
                      const auto& context = shared->context();

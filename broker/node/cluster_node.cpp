@@ -21,6 +21,7 @@ constexpr std::string_view kMetadataLogDirectory = "__cluster_metadata-0";
 constexpr std::chrono::milliseconds kTellInterval = 5s;
 constexpr std::chrono::milliseconds kLeaveWithoutController = 2s;
 constexpr std::chrono::milliseconds kHandOverNewsWait = 1s;
+constexpr std::chrono::milliseconds kSessionMargin = 2s;  // until a session that ends is seen to have ended
 
 raft::RaftDriver::Options raft_options(const ClusterNode::Options& options) {
   const auto& cluster = options.settings.cluster;
@@ -76,7 +77,8 @@ bool has_handed_over(const MetadataImage& image, BrokerId from) {
 ClusterNode::ClusterNode(Options options)
     : options_(std::move(options)),
       thread_(0, "sluice-quorum"),
-      addresses_(options_.settings.inter_broker_listener_name) {
+      addresses_(options_.settings.inter_broker_listener_name),
+      lost_brokers_(thread_) {
   for (const auto& [node, address] : options_.identity.quorum) addresses_.set_quorum_address(node, address);
   addresses_.set_quorum_address(self(), options_.quorum_address);
   addresses_.on_change([this] { publisher_.post([this] { remember_quorum(); }); });
@@ -84,7 +86,7 @@ ClusterNode::ClusterNode(Options options)
       thread_, addresses_, peer::RaftTransport::Options{.self = self(), .own_address = options_.quorum_address},
       peer::RaftTransport::Listeners{
           .on_messages = [this](std::vector<raft::Message> messages) { raft_->deliver(std::move(messages)); },
-          .on_gone = [this](BrokerId node) { on_peer_gone(node); },
+          .on_loss = [this](BrokerId node, peer::Loss fate) { on_peer_loss(node, fate); },
           .on_foreign = [this](const std::set<BrokerId>& nodes,
                                const std::string& cluster_id) { on_foreign_peers(nodes, cluster_id); }});
   if (!options_.identity.cluster_id.empty()) transport_->set_cluster_id(options_.identity.cluster_id);
@@ -132,14 +134,18 @@ bool ClusterNode::open() {
                                               .thread = thread_});
   if (options_.registration) {
     lifecycle_ = std::make_unique<controller::LifecycleDriver>(
-        controller::LifecycleDriver::Parts{.options = {.heartbeat_interval = cluster.heartbeat_interval},
+        controller::LifecycleDriver::Parts{.options = {.heartbeat_interval = cluster.heartbeat_interval,
+                                                       .duplicate_patience = cluster.session_timeout + kSessionMargin},
                                            .registration = *options_.registration,
                                            .controller = *controller_,
                                            .publisher = publisher_,
                                            .thread = thread_,
                                            .on_change = [this] { on_lifecycle_change(); }});
-    publisher_.on_published([this] { lifecycle_->look(); });
   }
+  publisher_.on_published([this] {
+    if (lifecycle_) lifecycle_->look();
+    lost_brokers_.apply(*publisher_.image());
+  });
   publisher_.subscribe(
       [this](const controller::MetadataDelta& delta, const std::shared_ptr<const MetadataImage>& after) {
         if (delta.brokers_changed) addresses_.apply(*after);
@@ -169,7 +175,12 @@ void ClusterNode::follow_cluster_id(const MetadataImage& image) {
   transport_->set_cluster_id(image.cluster_id());
 }
 
-void ClusterNode::on_peer_gone(BrokerId node) {
+void ClusterNode::on_peer_loss(BrokerId node, peer::Loss fate) {
+  switch (fate) {
+    case peer::Loss::unknown: return lost_brokers_.note_lost(node);
+    case peer::Loss::alive: return lost_brokers_.note_found(node);
+    case peer::Loss::gone: break;
+  }
   if (!raft_) return;
   raft_->on_unreachable(node);
   metadata_->on_broker_gone(node);
@@ -272,6 +283,7 @@ void ClusterNode::stop_quorum(std::chrono::milliseconds hand_over) {
   if (lifecycle_) lifecycle_->stop();
   if (raft_ && started_) raft_->stop(hand_over);
   if (controller_) controller_->stop();
+  lost_brokers_.stop();
 }
 
 void ClusterNode::stop() {

@@ -18,6 +18,7 @@
 #include "broker/identity/node_identity.hpp"
 #include "broker/peer/address_book.hpp"
 #include "broker/peer/cluster_client.hpp"
+#include "broker/peer/lost_brokers.hpp"
 #include "broker/peer/raft_transport.hpp"
 #include "broker/raft/raft_driver.hpp"
 #include "broker/server/io_thread.hpp"
@@ -78,6 +79,7 @@ class ClusterNode final : public controller::QuorumInfo {
   raft::RaftDriver& raft() noexcept { return *raft_; }
   peer::AddressBook& addresses() noexcept { return addresses_; }
   peer::RaftTransport& transport() noexcept { return *transport_; }
+  peer::LostBrokers& lost_brokers() noexcept { return lost_brokers_; }
   IoThread& thread() noexcept { return thread_; }
   const Options& options() const noexcept { return options_; }
   BrokerId leader() const override;
@@ -93,13 +95,14 @@ class ClusterNode final : public controller::QuorumInfo {
             const std::function<bool(const controller::MetadataImage&)>& enough);
   void follow_cluster_id(const controller::MetadataImage& image);
   void on_lifecycle_change();
-  void on_peer_gone(BrokerId node);
+  void on_peer_loss(BrokerId node, peer::Loss fate);
   void on_foreign_peers(const std::set<BrokerId>& nodes, const std::string& cluster_id);
   void remember_quorum();
 
   const Options options_;
   IoThread thread_;
   peer::AddressBook addresses_;
+  peer::LostBrokers lost_brokers_;
   controller::ImagePublisher publisher_;
   std::unique_ptr<peer::RaftTransport> transport_;
   std::unique_ptr<peer::ClusterClient> client_;

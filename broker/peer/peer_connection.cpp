@@ -25,10 +25,13 @@ using SystemError = boost::system::error_code;
 constexpr std::size_t kSizePrefix = 4;
 constexpr std::size_t kGatheredBytesMax = 1U << 20;
 constexpr std::size_t kGatheredFramesMax = 64;
-constexpr milliseconds kBackoffMin{50};
+constexpr milliseconds kBackoffMin{2};
 constexpr milliseconds kBackoffMax{1000};
-/// A connection that is closed sooner is no proof that the address is worth connecting to again at once.
-constexpr milliseconds kSettled{1000};
+constexpr int kBackoffGrowth = 4;
+/// A connection that is closed sooner is no proof that the address is worth connecting to again at once, nor that
+/// somebody is there: a process that ends closes its connections before it stops to listen.
+constexpr milliseconds kSettled{200};
+constexpr milliseconds kBetweenHurries{100};
 constexpr milliseconds kLargeBufferKept{10000};
 /// What is sent and not acknowledged by the other machine for so long ends the connection: after an outage a new one
 /// goes on sooner than the pauses of TCP's repetitions, which have doubled meanwhile, allow.
@@ -57,9 +60,18 @@ class AsioPeerConnection final : public PeerConnection {
 
   bool is_connected() const noexcept override { return link_ && link_->connected; }
 
+  void hurry() override {
+    const auto now = Clock::now();
+    if (closed_ || !backoff_timer_ || now - hurried_at_ < kBetweenHurries) return;
+    hurried_at_ = now;
+    backoff_timer_.reset();
+    if (fate_ != Loss::alive || !queue_.empty()) connect();
+  }
+
   void close() override {
     closed_ = true;
     backoff_timer_.reset();
+    settle_timer_.reset();
     connect_timer_.reset();
     deadline_timer_.reset();
     resolver_.cancel();
@@ -131,6 +143,7 @@ class AsioPeerConnection final : public PeerConnection {
   void drop_link();
   void back_off(std::function<void()> then);
   void on_lost(std::error_code error);
+  void tell(Loss fate);
 
   // receiving
   void read();
@@ -161,11 +174,13 @@ class AsioPeerConnection final : public PeerConnection {
   milliseconds backoff_ = kBackoffMin;
   std::unique_ptr<Timer> backoff_timer_;  // running: no connecting before it
   std::unique_ptr<Timer> connect_timer_;
+  std::unique_ptr<Timer> settle_timer_;  // running: connected, and not yet believed
+  Clock::time_point hurried_at_{};
   std::unique_ptr<Timer> deadline_timer_;
   Clock::time_point deadline_ = Clock::time_point::max();  // of the timer
   std::int32_t next_id_ = 0;
   bool resolving_ = false;
-  bool probing_ = false;  // connecting to see whether who closed the connection is still there
+  Loss fate_ = Loss::alive;  // unknown: connecting to see whether who closed the connection is still there
   bool closed_ = false;
 };
 
@@ -256,10 +271,15 @@ void AsioPeerConnection::on_connected(const SharedLink& link, SystemError error,
   link->received_at = link->connected_at;
   last_ = endpoint;
   set_up(link->socket);
-  const bool probed = std::exchange(probing_, false);
+  if (fate_ != Loss::alive) {
+    fate_ = Loss::unknown;
+    settle_timer_ = thread_.after(kSettled, [this] {
+      const auto timer = std::move(settle_timer_);
+      tell(Loss::alive);
+    });
+  }
   read();
   write();
-  if (probed && on_lost_) on_lost_(false);
 }
 
 void AsioPeerConnection::set_up(tcp::socket& socket) const {
@@ -271,13 +291,12 @@ void AsioPeerConnection::set_up(tcp::socket& socket) const {
 /// Requests fail at once, so that their senders can turn elsewhere; what has no answer waits for the next attempt.
 void AsioPeerConnection::on_connect_failed(std::error_code error) {
   connect_timer_.reset();
-  const bool probed = std::exchange(probing_, false);
   back_off([this] {
     if (!queue_.empty()) connect();
   });
   const auto self = shared_from_this();  // whoever is told may let go of this
   fail_queued(error);
-  if (probed && !closed_ && on_lost_) on_lost_(error == std::errc::connection_refused);
+  if (fate_ == Loss::unknown && error == std::errc::connection_refused) tell(Loss::gone);
 }
 
 void AsioPeerConnection::drop_link() {
@@ -286,6 +305,7 @@ void AsioPeerConnection::drop_link() {
   SystemError ignored;
   link_->socket.close(ignored);
   link_.reset();
+  settle_timer_.reset();
 }
 
 /// By its other end, or by the network: looks at once whether anybody is there. Not at once where what it accepts is
@@ -293,15 +313,20 @@ void AsioPeerConnection::drop_link() {
 void AsioPeerConnection::on_lost(std::error_code error) {
   const bool settled = Clock::now() - link_->connected_at >= kSettled;
   drop_link();
-  probing_ = true;  // whoever connects first
   if (settled) {
     backoff_ = kBackoffMin;
   } else {
     back_off([this] { connect_to({*last_}); });
   }
   const auto self = shared_from_this();  // whoever is told may let go of this
+  if (fate_ != Loss::unknown) tell(Loss::unknown);
   fail_sent(error);
   if (settled && !closed_ && !link_ && !resolving_) connect_to({*last_});
+}
+
+void AsioPeerConnection::tell(Loss fate) {
+  fate_ = fate;
+  if (!closed_ && on_lost_) on_lost_(fate);
 }
 
 void AsioPeerConnection::back_off(std::function<void()> then) {
@@ -309,7 +334,7 @@ void AsioPeerConnection::back_off(std::function<void()> then) {
     const auto timer = std::move(backoff_timer_);
     then();
   });
-  backoff_ = std::min(backoff_ * 2, kBackoffMax);
+  backoff_ = std::min(backoff_ * kBackoffGrowth, kBackoffMax);
 }
 
 // --- receiving ---
@@ -400,6 +425,7 @@ void AsioPeerConnection::on_deadline() {
   if (closed_) return;
   if (is_dead && link_) {
     drop_link();
+    fate_ = Loss::unknown;
     fail_sent(std::make_error_code(std::errc::timed_out));
     if (!closed_ && !queue_.empty()) connect();
   }

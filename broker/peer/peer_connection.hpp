@@ -21,10 +21,17 @@ struct PeerAddress {
   bool operator==(const PeerAddress&) const = default;
 };
 
+/// What became of a node whose connection ended.
+enum class Loss {
+  unknown,  ///< nobody can say yet: it is being connected to
+  alive,    ///< somebody listens there, and kept the new connection: it was restarted, or the connection was idle
+  gone,     ///< nobody listens there any more: the process is gone
+};
+
 /// An outgoing connection to another node: Kafka frames, any number of requests under way, answers in order.
 ///
-/// Connects by itself when something is to be sent, again after a while when that failed (50 ms, doubling to 1 s); what
-/// can't be sent within its time fails. Threading: all of it on the io thread that it was made for; keep it in a
+/// Connects by itself when something is to be sent, again after a while when that failed (2 ms, each time four times as
+/// long, at most 1 s); what can't be sent within its time fails. Threading: all of it on the io thread that it was made for; keep it in a
 /// shared_ptr. Closing fails what is under way with operation_canceled.
 class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
  public:
@@ -35,9 +42,9 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     std::size_t receive_bytes_max = 100 << 20;  ///< of one frame
     std::size_t send_bytes_max = 64 << 20;      ///< not yet sent: more is refused with no_buffer_space
   };
-  /// Told on the io thread. `refused`: it was connected, is closed, and nobody listens at that address any more: the
-  /// process is gone. Not called for what this end closed.
-  using OnLost = std::function<void(bool refused)>;
+  /// Told on the io thread: unknown when a connection was ended by the other end or the network, then alive or gone as
+  /// soon as that is known; gone also after this end gave up a silent connection.
+  using OnLost = std::function<void(Loss)>;
 
   static std::shared_ptr<PeerConnection> make(IoThread& thread, Options options, OnLost on_lost = {});
   virtual ~PeerConnection() = default;
@@ -71,6 +78,8 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   }
 
   virtual bool is_connected() const noexcept = 0;
+  /// The node was heard of: what waits for the next attempt to connect need not wait long. Cheap, however often.
+  virtual void hurry() = 0;
   virtual void close() = 0;  ///< for good
 
  protected:

@@ -42,7 +42,8 @@ struct RaftTransport::Parts : std::enable_shared_from_this<Parts> {
   std::vector<Frame> pack(const std::vector<raft::Message>& messages) const;
   void send(const Frame& frame);
   PeerConnection* connection_to(BrokerId node);
-  void on_lost(BrokerId node, bool refused);
+  void on_lost(BrokerId node, Loss fate);
+  void hurry_to(BrokerId node);
   void close();
   bool is_of_this_cluster(const pb::RaftFrame& frame);
   void note_foreign(const pb::RaftFrame& frame);
@@ -57,6 +58,8 @@ struct RaftTransport::Parts : std::enable_shared_from_this<Parts> {
   const Listeners listeners;
 
   std::map<BrokerId, Peer> peers;  // on the io thread
+  std::set<BrokerId> away;         // on it: their connection has ended, and they have not been met again
+  std::atomic<bool> are_away{false};
 
   mutable std::mutex mutex;  // of these three
   std::string cluster_id;
@@ -117,15 +120,31 @@ PeerConnection* RaftTransport::Parts::connection_to(BrokerId node) {
   peer.address = *address;
   peer.connection = PeerConnection::make(
       thread, {.address = *address, .client_id = fmt::format("node-{}-quorum", options.self.value())},
-      [weak = weak_from_this(), node](bool refused) {
-        if (const auto self = weak.lock()) self->on_lost(node, refused);
+      [weak = weak_from_this(), node](Loss fate) {
+        if (const auto self = weak.lock()) self->on_lost(node, fate);
       });
   return peer.connection.get();
 }
 
-void RaftTransport::Parts::on_lost(BrokerId node, bool refused) {
+void RaftTransport::Parts::on_lost(BrokerId node, Loss fate) {
+  if (fate == Loss::alive) {
+    away.erase(node);
+  } else {
+    away.insert(node);
+  }
+  are_away.store(!away.empty(), std::memory_order_relaxed);
   const std::shared_lock lock{telling};
-  if (refused && !stopped && listeners.on_gone) listeners.on_gone(node);
+  if (!stopped && listeners.on_loss) listeners.on_loss(node, fate);
+}
+
+/// A node that is heard of can be connected to, whatever the last attempts said: it was started again, or can be reached
+/// again.
+void RaftTransport::Parts::hurry_to(BrokerId node) {
+  if (!are_away.load(std::memory_order_relaxed)) return;
+  thread.post([self = shared_from_this(), node] {
+    const auto peer = self->peers.find(node);
+    if (peer != self->peers.end()) peer->second.connection->hurry();
+  });
 }
 
 void RaftTransport::Parts::close() {
@@ -193,6 +212,7 @@ bool RaftTransport::receive(ByteView bytes) {
     parts_->addresses.set_quorum_address(sender, {frame.host(), static_cast<std::uint16_t>(frame.port())});
   }
   if (messages.empty()) return true;
+  parts_->hurry_to(sender);
   const std::shared_lock lock{parts_->telling};
   if (!parts_->stopped) parts_->listeners.on_messages(std::move(messages));
   return true;

@@ -24,8 +24,8 @@ class RaftTransport final : public raft::Transport {
   };
   struct Listeners {
     std::function<void(std::vector<raft::Message>)> on_messages;
-    /// Its process is known to be gone. On the io thread.
-    std::function<void(BrokerId)> on_gone;
+    /// The connection to it has ended, and what that means once it is known. On the io thread.
+    std::function<void(BrokerId, Loss)> on_loss;
     /// `nodes`, of those whose address is known, are of another cluster by what they said last: whenever these become
     /// more. On any thread.
     std::function<void(const std::set<BrokerId>& nodes, const std::string& cluster_id)> on_foreign{};

@@ -55,6 +55,8 @@ void FetcherDriver::disconnect() {
 
 void FetcherDriver::go_on() {
   if (closed_ || !address_ || broker_epoch_.load(std::memory_order_relaxed) < 0) return;
+  // An answer that is still to come says nothing of interest, and a leader that is about to end would wait for it.
+  if (fetch_.size() == 0) return disconnect();
   const auto now = Clock::now();
   if (retry_at_ && *retry_at_ > now) return wake_at(*retry_at_);
   retry_at_.reset();
@@ -65,8 +67,6 @@ void FetcherDriver::go_on() {
     if (closed_ || retry_at_) return;
   }
   tell_progress();
-  const bool is_away = connection_ && !connection_->is_connected();
-  if (fetch_.size() == 0 && (fetch_.under_way() == 0 || is_away)) return disconnect();
   if (const auto deadline = fetch_.next_deadline()) wake_at(*deadline);
 }
 
@@ -85,6 +85,9 @@ void FetcherDriver::on_answer(const Result<protocol::FetchResponse>& answer) {
   if (!answer) {
     if (retry_interval_.count() == 0) {
       spdlog::info("leader={} can't be fetched from: {}", fetch_.leader().value(), answer.error().message());
+      const bool is_lost =
+          answer.error() == std::errc::connection_reset || answer.error() == std::errc::connection_refused;
+      if (is_lost && options_.on_lost) options_.on_lost(fetch_.leader());
     }
     disconnect();
     return back_off();

@@ -27,6 +27,7 @@ class FetcherDriver : public std::enable_shared_from_this<FetcherDriver> {
     std::chrono::milliseconds response_timeout{30000};  ///< replica.socket.timeout.ms, beyond the leader's wait
     std::chrono::milliseconds retry_first{20};          ///< after a failure; doubles
     std::chrono::milliseconds retry_max{1000};          ///< replica.fetch.backoff.ms
+    std::function<void(BrokerId leader)> on_lost{};     ///< the connection to it has ended, or nobody listens there
   };
   /// `broker_epoch` outlives it; below 0: not registered, and nothing is asked.
   FetcherDriver(IoThread& thread, BrokerId leader, const Options& options,

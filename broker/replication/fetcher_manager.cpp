@@ -18,7 +18,8 @@ BrokerId followed_by(BrokerId self, const controller::PartitionImage& image) {
   return image.has_replica(self) && image.leader != self ? image.leader : kNoBroker;
 }
 
-FetcherDriver::Options driver_options(const config::BrokerSettings& settings, std::size_t shard) {
+FetcherDriver::Options driver_options(const config::BrokerSettings& settings, std::size_t shard,
+                                      const std::function<void(BrokerId)>& on_lost) {
   const auto& cluster = settings.cluster;
   return {.fetch = {.self = settings.node_id,
                     .wait_max = cluster.replica_fetch_wait_max,
@@ -28,7 +29,8 @@ FetcherDriver::Options driver_options(const config::BrokerSettings& settings, st
                     .backoff_max = cluster.replica_fetch_backoff},
           .client_id = fmt::format("broker-{}-fetcher-{}", settings.node_id.value(), shard),
           .response_timeout = cluster.replica_socket_timeout,
-          .retry_max = cluster.replica_fetch_backoff};
+          .retry_max = cluster.replica_fetch_backoff,
+          .on_lost = on_lost};
 }
 
 }  // namespace
@@ -43,9 +45,9 @@ class FetcherManager::Shard {
   };
 
   Shard(std::size_t index, const config::BrokerSettings& settings, const peer::AddressBook& addresses,
-        const std::atomic<std::int64_t>& broker_epoch)
+        const std::atomic<std::int64_t>& broker_epoch, const std::function<void(BrokerId)>& on_lost)
       : thread_(static_cast<unsigned>(index), "sluice-fetch"),
-        options_(driver_options(settings, index)),
+        options_(driver_options(settings, index, on_lost)),
         addresses_(addresses),
         broker_epoch_(broker_epoch) {}
 
@@ -155,11 +157,11 @@ class FetcherManager::Shard {
 };
 
 FetcherManager::FetcherManager(const config::BrokerSettings& settings, PartitionTable& partitions,
-                               const peer::AddressBook& addresses)
+                               const peer::AddressBook& addresses, const std::function<void(BrokerId)>& on_lost)
     : settings_(settings), partitions_(partitions) {
   const auto count = static_cast<std::size_t>(std::max(settings.cluster.replica_fetchers, 1));
   for (std::size_t i = 0; i < count; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, settings, addresses, broker_epoch_));
+    shards_.push_back(std::make_unique<Shard>(i, settings, addresses, broker_epoch_, on_lost));
   }
 }
 

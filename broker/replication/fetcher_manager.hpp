@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,9 +25,10 @@ class PartitionTable;
 /// Threading: apply on the metadata's thread; the rest on any.
 class FetcherManager {
  public:
-  /// The table and the addresses outlive it.
-  FetcherManager(const config::BrokerSettings& settings, PartitionTable& partitions,
-                 const peer::AddressBook& addresses);
+  /// The table and the addresses outlive it. `on_lost` is told of leaders that can suddenly not be fetched from, on any
+  /// thread.
+  FetcherManager(const config::BrokerSettings& settings, PartitionTable& partitions, const peer::AddressBook& addresses,
+                 const std::function<void(BrokerId)>& on_lost = {});
   ~FetcherManager();  ///< as `stop`
   FetcherManager(const FetcherManager&) = delete;
   FetcherManager& operator=(const FetcherManager&) = delete;

@@ -46,16 +46,28 @@ struct FakeBroker {
   /// What the handler of `Api` answers at once; nullopt when it gave no answer.
   template <class Api>
   std::optional<typename Api::Response> ask(typename Api::Request request, std::int16_t version = Api::versions.max) {
-    broker::RequestContext context{.services = services,
-                                   .connection = connection,
-                                   .io_thread = unused<broker::IoThread>(),
-                                   .api_key = Api::key,
-                                   .api_version = version};
-    std::optional<typename Api::Response> answer;
-    broker::api::handle<Api>(request, context,
-                             broker::Respond<typename Api::Response>{std::make_unique<Sink<Api>>(context, answer)});
-    return answer;
+    return ask_later<Api>(std::move(request), version)->answer;
   }
+
+  /// One request, and what was answered so far.
+  template <class Api>
+  struct Asked {
+    broker::RequestContext context;
+    std::optional<typename Api::Response> answer;
+  };
+  template <class Api>
+  std::unique_ptr<Asked<Api>> ask_later(typename Api::Request request, std::int16_t version = Api::versions.max) {
+    auto asked = std::make_unique<Asked<Api>>(Asked<Api>{.context = {.services = services,
+                                                                     .connection = connection,
+                                                                     .io_thread = unused<broker::IoThread>(),
+                                                                     .api_key = Api::key,
+                                                                     .api_version = version},
+                                                         .answer = {}});
+    auto sink = std::make_unique<Sink<Api>>(asked->context, asked->answer);
+    broker::api::handle<Api>(request, asked->context, broker::Respond<typename Api::Response>{std::move(sink)});
+    return asked;
+  }
+  void set_lost_brokers(broker::peer::LostBrokers& lost) { services.lost_brokers = &lost; }
 
   FakeCluster cluster;
   FakeController controller{cluster};

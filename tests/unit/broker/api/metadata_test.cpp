@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "broker/peer/lost_brokers.hpp"
 #include "tests/support/fake_request.hpp"
 
 namespace sluice {
@@ -80,6 +81,32 @@ TEST_CASE("authorized operations are told only when asked for", "[api]") {
   CHECK(broker.ask<Metadata>(request)->topics[0].topic_authorized_operations == INT32_MIN);
   request.include_topic_authorized_operations = true;
   CHECK(broker.ask<Metadata>(request)->topics[0].topic_authorized_operations == 0xdf8);
+}
+
+TEST_CASE("an answer that would name a leader who may just have gone waits until that is known", "[api]") {
+  broker::IoThread thread{0};
+  thread.start();
+  broker::peer::LostBrokers lost{thread};
+  FakeBroker broker;
+  broker.set_lost_brokers(lost);
+  broker.cluster.create("a");
+  const auto leader = broker.ask<Metadata>(named({"a"}))->topics[0].partitions[0].leader_id;
+  SECTION("which it is when it was found") {
+    lost.note_lost(leader);
+    const auto asked = broker.ask_later<Metadata>(named({"a"}));
+    CHECK_FALSE(asked->answer);
+    lost.note_found(leader);
+    REQUIRE(asked->answer);
+    CHECK(asked->answer->topics[0].partitions[0].leader_id == leader);
+  }
+  SECTION("but not one that names others, or no partition") {
+    lost.note_lost(BrokerId{77});
+    CHECK(broker.ask<Metadata>(named({"a"})));
+    lost.note_lost(leader);
+    CHECK(broker.ask<Metadata>({}));
+  }
+  lost.stop();
+  thread.stop();
 }
 
 }  // namespace

@@ -89,6 +89,34 @@ TEST_CASE("an id or a cluster that is another's ends a broker", "[controller]") 
   CHECK_FALSE(broker.it.next_request(Offset{0}, broker.now + 1h));
 }
 
+TEST_CASE("an id whose last process may be gone is waited for, and no longer than its session may last",
+          "[controller]") {
+  BrokerLifecycle it{{.duplicate_patience = 9s}, RegisterBrokerRequest{.broker = test::broker_image(1)}};
+  broker::raft::Instant now{1s};
+  const auto ask = [&](ErrorCode answered) {
+    REQUIRE(it.next_request(Offset{0}, now));
+    it.on_response(RegisterBrokerResponse{.error_code = answered, .error_message = "why"}, now);
+  };
+  ask(ErrorCode::duplicate_broker_registration);
+  CHECK(it.state() == State::unregistered);
+  CHECK(it.waits_for_id());
+  CHECK(it.next_deadline() == now + 100ms);
+  SECTION("until it is free") {
+    now += 8s;
+    ask(ErrorCode::duplicate_broker_registration);
+    now += 100ms;
+    ask(ErrorCode::none);
+    CHECK(it.state() == State::fenced);
+    CHECK_FALSE(it.waits_for_id());
+  }
+  SECTION("in vain") {
+    now += 9s;
+    ask(ErrorCode::duplicate_broker_registration);
+    CHECK(it.state() == State::refused);
+    CHECK(it.refusal() == "why");
+  }
+}
+
 TEST_CASE("a broker leaves when nothing depends on it any more", "[controller]") {
   Broker broker;
   SECTION("as the controller says") {

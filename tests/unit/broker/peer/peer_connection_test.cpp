@@ -30,7 +30,11 @@ struct Client {
   explicit Client(PeerConnection::Options options) {
     thread.start();
     run_on(thread, [&] {
-      connection = PeerConnection::make(thread, options, [this](bool refused) { ++(refused ? gone : lost); });
+      connection = PeerConnection::make(thread, options, [this](peer::Loss fate) {
+        if (fate == peer::Loss::gone) ++gone;
+        if (fate == peer::Loss::alive) ++lost;
+        if (fate == peer::Loss::unknown) ++in_doubt;
+      });
     });
   }
   ~Client() {
@@ -72,6 +76,7 @@ struct Client {
   std::vector<Outcome> outcomes;
   std::atomic<int> lost{0};
   std::atomic<int> gone{0};
+  std::atomic<int> in_doubt{0};
 };
 
 }  // namespace
@@ -180,7 +185,60 @@ TEST_CASE("a peer that closes and does not listen any more is told to be gone", 
   }
   CHECK(eventually([&] { return client.gone == 1; }));
   CHECK(client.lost == 0);
+  CHECK(client.in_doubt == 1);
   CHECK(client.wait_for(1)[0].error == std::errc::connection_reset);
+}
+
+TEST_CASE("a process in its end that still listens is found to be gone within moments", "[peer]") {
+  ScriptedServer server;
+  Client client{{.address = server.address(), .client_id = "test"}};
+  client.call(1);
+  auto socket = server.accept();
+  REQUIRE(read_request(socket));
+  std::this_thread::sleep_for(250ms);  // a connection that has lasted
+  const auto ended = std::chrono::steady_clock::now();
+  socket.close();
+  server.accept().close();  // taken, and closed with the rest
+  server.stop_listening();
+  CHECK(eventually([&] { return client.gone == 1; }));
+  CHECK(std::chrono::steady_clock::now() - ended < 1s);
+  CHECK(client.lost == 0);
+  CHECK(client.in_doubt == 1);
+}
+
+TEST_CASE("a connection that ends without a word and is refused later tells that the process is gone", "[peer]") {
+  ScriptedServer server;
+  Client client{{.address = server.address(), .client_id = "test"}};
+  client.call(1, 60ms);
+  const auto socket = server.accept();
+  REQUIRE(read_request(socket));
+  CHECK(client.wait_for(1)[0].error == std::errc::timed_out);  // given up by this end
+  CHECK(client.gone == 0);
+  server.stop_listening();
+  client.call(2);
+  CHECK(client.wait_for(2)[1].error == std::errc::connection_refused);
+  CHECK(eventually([&] { return client.gone == 1; }));
+}
+
+TEST_CASE("who is heard of is connected to at once, whatever the pause after the last attempts", "[peer]") {
+  ScriptedServer first;
+  const auto port = first.port();
+  Client client{{.address = first.address(), .client_id = "test"}};
+  client.call(1);
+  auto socket = first.accept();
+  REQUIRE(read_request(socket));
+  first.stop_listening();
+  socket.close();
+  for (int i = 2; i < 6; ++i) {  // pauses of 2, 8, 32 and 128 ms; the next one has 512
+    client.call(i);
+    client.wait_for(static_cast<std::size_t>(i));
+  }
+  client.call(6);
+  const ScriptedServer second{port};
+  const auto began = std::chrono::steady_clock::now();
+  run_on(client.thread, [&] { client.connection->hurry(); });
+  REQUIRE(read_request(second.accept()));
+  CHECK(std::chrono::steady_clock::now() - began < 400ms);
 }
 
 TEST_CASE("where nobody listens calls fail at once, and later ones get through when somebody does", "[peer]") {

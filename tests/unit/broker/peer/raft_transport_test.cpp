@@ -38,10 +38,10 @@ struct Node {
                                        const std::lock_guard lock{mutex};
                                        for (auto& each : messages) received.push_back(std::move(each));
                                      },
-                                 .on_gone =
-                                     [this](BrokerId node) {
+                                 .on_loss =
+                                     [this](BrokerId node, peer::Loss fate) {
                                        const std::lock_guard lock{mutex};
-                                       gone.push_back(node);
+                                       if (fate == peer::Loss::gone) gone.push_back(node);
                                      },
                                  .on_foreign =
                                      [this](const std::set<BrokerId>& nodes, const std::string& cluster_id) {

@@ -219,19 +219,17 @@ TEST_CASE("a fetcher tells what was synced, and again over a new connection", "[
   CHECK(eventually([&] { return leader.progress().size() > messages && told(Offset{4}); }));
 }
 
-TEST_CASE("a fetcher without partitions closes its connection", "[replication]") {
+TEST_CASE("a fetcher without partitions closes its connection, whatever answer is to come", "[replication]") {
   ServedPair leader;
   Fetching fetching{leader};
   REQUIRE(eventually([&] { return leader.fetches > 1; }));
+  bool idle = false;
   fetching.on_thread([&] {
     fetching.driver->remove(leader.pair.key(0));
     fetching.driver->go_on();
+    idle = fetching.driver->is_idle();
   });
-  CHECK(eventually([&] {
-    bool idle = false;
-    fetching.on_thread([&] { idle = fetching.driver->is_idle(); });
-    return idle;
-  }));
+  CHECK(idle);
 }
 
 }  // namespace
