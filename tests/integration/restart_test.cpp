@@ -1,7 +1,11 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
+#include "broker/config/load.hpp"
 #include "protocol/messages/metadata.hpp"
 #include "tests/integration/child_broker.hpp"
 #include "tests/integration/records.hpp"
@@ -190,6 +194,31 @@ TEST_CASE("a client that left in the middle of a long poll does not hold up a st
   const auto start = std::chrono::steady_clock::now();
   broker.stop();
   CHECK(std::chrono::steady_clock::now() - start < 4s);
+}
+
+TEST_CASE("a node whose metadata log is another cluster's says so and ends, without waiting for anybody", "[restart]") {
+  TestBroker broker;
+  broker.stop();
+  const auto path = broker.data_directory() + "/meta.properties";
+  std::stringstream content;
+  content << std::ifstream{path}.rdbuf();
+  auto properties = content.str();
+  const auto at = properties.find("cluster.id=") + std::string_view{"cluster.id="}.size();
+  properties.replace(at, properties.find('\n', at) - at, Uuid::random().to_string());
+  std::ofstream{path} << properties;
+
+  broker::config::LoadOptions options;
+  options.assignments = test::settings_for(broker.data_directory(), {});
+  options.cores = 2;
+  auto loaded = broker::config::load(options);
+  REQUIRE(loaded.errors.empty());
+  broker::Broker other{std::move(loaded)};
+  std::atomic<bool> failed{false};
+  other.on_fatal([&] { failed = true; });
+  const auto began = std::chrono::steady_clock::now();
+  CHECK_FALSE(other.start());
+  CHECK(failed);
+  CHECK(std::chrono::steady_clock::now() - began < 3s);
 }
 
 }  // namespace sluice
