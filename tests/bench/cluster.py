@@ -153,7 +153,7 @@ def parse():
     parser.add_argument("--failovers", type=int, default=2, help="of the controller, with all partitions")
     parser.add_argument("--warmup", type=int, default=2, help="rounds before measuring")
     parser.add_argument("--warmup-mb", type=int, default=1000)
-    parser.add_argument("--load-mb", type=int, default=2000)
+    parser.add_argument("--load-mb", type=int, default=1500)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20, help="at that rate")
     parser.add_argument("--topics", type=int, default=1000)

@@ -237,10 +237,13 @@ def cluster_id(scenario):
     expect(len(found) == 1 and re.search(r"Cluster ID: \S{22}\n", found.pop()), "the nodes do not agree")
 
 
-def features(scenario):
-    output = scenario.asked("FeatureCommand", "describe")
-    found = re.search(r"Feature: metadata.version\s+SupportedMinVersion: (\S.*?)\s+SupportedMaxVersion: (\S.*?)\s+FinalizedVersionLevel: (\S.*?)\s", output)
-    expect(found and found.groups() == ("4.3-IV0",) * 3, output)
+def features(controller):
+    def check(scenario):
+        output = scenario.asked("FeatureCommand", "describe", controller=controller)
+        found = re.search(r"Feature: metadata.version\s+SupportedMinVersion: (\S.*?)\s+SupportedMaxVersion: (\S.*?)\s+FinalizedVersionLevel: (\S.*?)\s", output)
+        expect(found and found.groups() == ("4.3-IV0",) * 3, output)
+
+    return check
 
 
 def consumer_groups(scenario):
@@ -335,7 +338,8 @@ CHECKS = {
     "kafka-cluster cluster-id": cluster_id,
     "kafka-cluster list-endpoints": endpoints(False),
     "kafka-cluster list-endpoints, by a controller": endpoints(True),
-    "kafka-features describe": features,
+    "kafka-features describe": features(False),
+    "kafka-features describe, by a controller": features(True),
     "kafka-leader-election, preferred": leader_election,
     "kafka-consumer-groups across a failover": consumer_groups,
     "kafka-leader-election, unclean": unclean_election,
