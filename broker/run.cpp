@@ -80,7 +80,9 @@ int run_until_signalled(config::LoadedConfig loaded) {
   const auto signals = take_over_signals();
   raise_descriptor_limit();
   for (const auto& warning : loaded.warnings) spdlog::warn("{}", warning);
-  const auto listeners = loaded.settings.listeners;
+  auto listeners = loaded.settings.listeners;
+  const auto& of_controller = loaded.settings.cluster.controller_listeners;
+  listeners.insert(listeners.end(), of_controller.begin(), of_controller.end());
   const auto run = std::make_shared<Run>();
   Broker broker{std::move(loaded)};
   broker.on_fatal([run] { run->on_failure(); });
