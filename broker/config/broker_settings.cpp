@@ -219,20 +219,6 @@ void read_topics_and_logs(BrokerSettings& settings, const SettingsReader& reader
   settings.producer_id_expiration_ms = reader.duration("producer.id.expiration.ms");
 }
 
-void read_cleaner(CleanerSettings& cleaner, const SettingsReader& reader) {
-  cleaner.enable = reader.flag("log.cleaner.enable");
-  cleaner.threads = reader.small("log.cleaner.threads");
-  cleaner.dedupe_buffer_bytes = reader.integer("log.cleaner.dedupe.buffer.size");
-  cleaner.io_buffer_load_factor = reader.number("log.cleaner.io.buffer.load.factor");
-  cleaner.io_buffer_bytes = reader.integer("log.cleaner.io.buffer.size");
-  cleaner.backoff = reader.duration("log.cleaner.backoff.ms");
-  constexpr std::string_view kRate = "log.cleaner.io.max.bytes.per.second";
-  const auto rate = reader.number(kRate);
-  if (!(rate > 0)) reader.complain(kRate, "must be above 0");
-  constexpr double kNoLimit = 1e15;
-  if (rate < kNoLimit) cleaner.io_bytes_per_second_max = rate;
-}
-
 /// A default must lie within its bounds, and those be in order.
 void check_bounds(const SettingsReader& reader, std::string_view name, std::string_view min_name,
                   std::string_view max_name) {
@@ -314,7 +300,7 @@ BrokerSettings make_broker_settings(const BrokerConfig& config, const std::vecto
   read_connections(settings, reader);
   read_requests(settings, reader);
   read_topics_and_logs(settings, reader);
-  read_cleaner(settings.cleaner, reader);
+  settings.cleaner = read_cleaner_settings(config);
   read_groups(settings.groups, reader);
   read_cluster_settings(settings, reader, join);
   return settings;

@@ -17,4 +17,9 @@ struct CleanerSettings {
   std::chrono::milliseconds backoff = std::chrono::seconds{15};
 };
 
+class BrokerConfig;
+
+/// Of a configuration whose values are right, each by its row of the table.
+CleanerSettings read_cleaner_settings(const BrokerConfig& config);
+
 }  // namespace sluice::broker::config

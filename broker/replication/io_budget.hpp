@@ -20,8 +20,17 @@ class IoBudget {
     if (stopped_ || !bytes_per_second_) return !stopped_;
     const std::chrono::duration<double> cost{static_cast<double>(bytes) / *bytes_per_second_};
     free_at_ = std::max(free_at_, Clock::now()) + std::chrono::duration_cast<Clock::duration>(cost);
-    wake_.wait_until(lock, free_at_, [this] { return stopped_; });
+    const auto until = free_at_;
+    wake_.wait_until(lock, until, [&] { return stopped_ || free_at_ < until; });
     return !stopped_;
+  }
+
+  /// From the next bytes on.
+  void set_rate(std::optional<double> bytes_per_second) {
+    const std::lock_guard lock{mutex_};
+    bytes_per_second_ = bytes_per_second;
+    free_at_ = std::min(free_at_, Clock::now());
+    wake_.notify_all();
   }
 
   void stop() {
@@ -35,8 +44,8 @@ class IoBudget {
  private:
   using Clock = std::chrono::steady_clock;
 
-  const std::optional<double> bytes_per_second_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all below
+  std::optional<double> bytes_per_second_;
   std::condition_variable wake_;
   Clock::time_point free_at_{};
   bool stopped_ = false;

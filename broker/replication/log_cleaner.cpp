@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <random>
 #include <spdlog/spdlog.h>
+#include <system_error>
 
 #include "broker/metrics/broker_metrics.hpp"
 #include "broker/replication/partition_table.hpp"
@@ -41,20 +42,53 @@ bool is_damage(std::error_code error) {
 
 LogCleaner::LogCleaner(const config::CleanerSettings& settings, PartitionTable& partitions,
                        metrics::BrokerMetrics& metrics)
-    : settings_(settings), partitions_(partitions), metrics_(metrics), budget_(settings.io_bytes_per_second_max) {}
+    : is_enabled_(settings.enable),
+      partitions_(partitions),
+      metrics_(metrics),
+      budget_(settings.io_bytes_per_second_max),
+      settings_(settings) {}
 
 LogCleaner::~LogCleaner() { stop(); }
 
 void LogCleaner::start() {
-  if (!settings_.enable) return;
+  if (!is_enabled_) return;
   expose_metrics();
-  for (int i = 0; i < settings_.threads; ++i) {
-    threads_.emplace_back([this] {
-      yield_to_other_threads();
-      run();
-    });
-    pthread_setname_np(threads_.back().native_handle(), "sluice-clean");
+  const std::lock_guard lock{mutex_};
+  started_ = true;
+  add_workers();
+}
+
+/// As many as there should be. Pre: under the lock.
+void LogCleaner::add_workers() {
+  workers_.resize(std::max(workers_.size(), static_cast<std::size_t>(settings_.threads)));
+  for (std::size_t number = 0; number < static_cast<std::size_t>(settings_.threads); ++number) {
+    auto& worker = workers_[number];
+    if (worker && !worker->has_ended) continue;
+    if (worker) worker->thread.join();  // it takes no lock any more
+    worker = std::make_unique<Worker>();
+    try {
+      worker->thread = std::thread{[this, number] {
+        yield_to_other_threads();
+        run(number);
+      }};
+    } catch (const std::system_error& error) {
+      spdlog::error("log.cleaner.threads={} but no more than {} can be started: {}", settings_.threads, number,
+                    error.what());
+      return worker.reset();
+    }
+    pthread_setname_np(worker->thread.native_handle(), "sluice-clean");
   }
+}
+
+void LogCleaner::reconfigure(const config::CleanerSettings& settings) {
+  budget_.set_rate(settings.io_bytes_per_second_max);
+  {
+    const std::lock_guard lock{mutex_};
+    settings_ = settings;
+    look_at_ = std::min(look_at_, Clock::now() + settings.backoff);
+    if (started_ && !stopping_) add_workers();
+  }
+  wake_.notify_all();
 }
 
 void LogCleaner::stop() {
@@ -68,8 +102,10 @@ void LogCleaner::stop() {
   }
   budget_.stop();
   wake_.notify_all();
-  for (auto& thread : threads_) thread.join();
-  threads_.clear();
+  for (auto& worker : workers_) {
+    if (worker) worker->thread.join();
+  }
+  workers_.clear();
 }
 
 void LogCleaner::expose_metrics() {
@@ -91,20 +127,21 @@ void LogCleaner::expose_metrics() {
       [this, started] { return std::chrono::duration<double>(Clock::now() - last_end_.value_or(started)).count(); }));
 }
 
-void LogCleaner::run() {
+void LogCleaner::run(std::size_t number) {
   storage::Cleaner cleaner;
-  while (const auto job = next()) clean(cleaner, *job);
+  while (const auto job = next(number)) clean(cleaner, *job);
 }
 
-std::optional<LogCleaner::Job> LogCleaner::next() {
+std::optional<LogCleaner::Job> LogCleaner::next(std::size_t number) {
   std::unique_lock lock{mutex_};
-  while (!stopping_) {
+  const auto is_needed = [&] { return !stopping_ && number < static_cast<std::size_t>(settings_.threads); };
+  while (is_needed()) {
     if (queue_.empty() && Clock::now() >= look_at_) {
       look();
       look_at_ = Clock::now() + std::max<std::chrono::milliseconds>(settings_.backoff, std::chrono::milliseconds{10});
     }
     if (queue_.empty()) {
-      wake_.wait_until(lock, look_at_, [this] { return stopping_ || !queue_.empty(); });
+      wake_.wait_until(lock, look_at_, [&] { return !is_needed() || !queue_.empty(); });
       continue;
     }
     auto job = std::move(queue_.front());
@@ -114,6 +151,7 @@ std::optional<LogCleaner::Job> LogCleaner::next() {
     entry.busy = true;
     return job;
   }
+  workers_[number]->has_ended = true;
   return std::nullopt;
 }
 
@@ -204,14 +242,18 @@ void LogCleaner::write_checkpoint(const std::string& directory) {
 
 void LogCleaner::clean(storage::Cleaner& cleaner, const Job& job) {
   const auto& partition = *job.partition;
-  const auto threads = static_cast<std::size_t>(settings_.threads);
+  const auto settings = [this] {
+    const std::lock_guard lock{mutex_};
+    return settings_;
+  }();
+  const auto threads = static_cast<std::size_t>(std::max(settings.threads, 1));
   const storage::CleanRequest request{
       .first_dirty = job.found.first_dirty,
       .end = job.found.end,
       .delete_retention = partition.settings()->delete_retention_ms,
-      .map_bytes_max = static_cast<std::size_t>(settings_.dedupe_buffer_bytes) / threads,
-      .map_load_factor = settings_.io_buffer_load_factor,
-      .io_buffer_bytes = std::max(static_cast<std::size_t>(settings_.io_buffer_bytes) / threads, kIoBufferBytesMin),
+      .map_bytes_max = static_cast<std::size_t>(settings.dedupe_buffer_bytes) / threads,
+      .map_load_factor = settings.io_buffer_load_factor,
+      .io_buffer_bytes = std::max(static_cast<std::size_t>(settings.io_buffer_bytes) / threads, kIoBufferBytesMin),
       .secret = new_secret()};
   const auto throttle = [this](std::uint64_t bytes) -> Result<> {
     if (!budget_.spend(bytes)) return std::make_error_code(std::errc::operation_canceled);

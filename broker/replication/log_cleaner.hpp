@@ -33,7 +33,7 @@ class PartitionTable;
 ///
 /// A log with a damaged batch is told of and left alone until the next start; after another error (a full disk) it is
 /// tried again after a while. Looks at compacted topics only, once in `backoff` where nothing is to be done.
-/// Threading: as many threads of its own as the settings say; a log is cleaned by one at a time.
+/// Threading: as many threads of its own as the settings say at the time; a log is cleaned by one at a time.
 class LogCleaner {
  public:
   LogCleaner(const config::CleanerSettings& settings, PartitionTable& partitions, metrics::BrokerMetrics& metrics);
@@ -43,6 +43,9 @@ class LogCleaner {
 
   void start();
   void stop();  ///< ends passes halfway; idempotent
+  /// Goes by `settings` from the next pass on, but for `enable`; a thread too many ends after its pass. One thread at a
+  /// time; also before it is started.
+  void reconfigure(const config::CleanerSettings& settings);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -62,8 +65,14 @@ class LogCleaner {
     storage::Cleanable found;
   };
 
-  void run();
-  std::optional<Job> next();
+  struct Worker {
+    std::thread thread;
+    bool has_ended = false;
+  };
+
+  void add_workers();
+  void run(std::size_t number);
+  std::optional<Job> next(std::size_t number);
   void look();
   Known& known(Partition& partition);
   void read_checkpoint(const std::string& directory);
@@ -72,12 +81,14 @@ class LogCleaner {
   void note_failure(const Partition& partition, Known& known, std::error_code error);
   void expose_metrics();
 
-  const config::CleanerSettings settings_;
+  const bool is_enabled_;
   PartitionTable& partitions_;
   metrics::BrokerMetrics& metrics_;
   IoBudget budget_;
 
   std::mutex mutex_;  // of all below
+  config::CleanerSettings settings_;
+  bool started_ = false;
   std::condition_variable wake_;
   bool stopping_ = false;
   std::deque<Job> queue_;
@@ -90,7 +101,7 @@ class LogCleaner {
   std::size_t backlog_partitions_ = 0;
   std::optional<double> last_ratio_;
   std::optional<Clock::time_point> last_end_;
-  std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // by number; those from settings_.threads on end, or have ended
 };
 
 }  // namespace sluice::broker::replication

@@ -35,6 +35,12 @@ TEST_CASE("only dynamic settings of the broker may change while it runs") {
   CHECK(validate_broker_config(cluster_default, "max.connections", "-5"));
   CHECK_FALSE(validate_broker_config(one_broker, "max.connections.per.ip.overrides", "h:1,127.0.0.1:2"));
   CHECK(validate_broker_config(one_broker, "max.connections.per.ip.overrides", "h"));
+  for (const auto resource : {one_broker, cluster_default}) {
+    CHECK_FALSE(validate_broker_config(resource, "log.cleaner.threads", "2"));
+    CHECK_FALSE(validate_broker_config(resource, "log.cleaner.io.max.bytes.per.second", "1e6"));
+    CHECK(validate_broker_config(resource, "log.cleaner.io.max.bytes.per.second", "0"));
+    CHECK(validate_broker_config(resource, "log.cleaner.enable", "false"));
+  }
   CHECK(validate_broker_config(one_broker, "node.id", "5"));
   CHECK(validate_broker_config(one_broker, "log.retention.hours", "5"));
   CHECK(validate_broker_config(one_broker, "num.io.threads", "5"));
