@@ -63,10 +63,18 @@ void ImagePublisher::run() {
     if (!waiting_) return;
     change = std::move(*waiting_);
     waiting_.reset();
+    publishing_since_ = std::chrono::steady_clock::now();
   }
   // Created and deleted again meanwhile: nothing to see.
   std::erase_if(change.delta.topics, [](const TopicChange& topic) { return !topic.before && !topic.after; });
   publish(change);
+  const std::lock_guard lock{mutex_};
+  publishing_since_.reset();
+}
+
+std::optional<std::chrono::steady_clock::time_point> ImagePublisher::publishing_since() const {
+  const std::lock_guard lock{mutex_};
+  return publishing_since_;
 }
 
 void ImagePublisher::publish(const ImageChange& change) {

@@ -45,6 +45,8 @@ class ImagePublisher final : public ImageSource {
   void post(Task task);
 
   std::shared_ptr<const MetadataImage> image() const override { return image_.load(std::memory_order_acquire); }
+  /// When the subscribers were told of what is being published; nullopt: nothing is. From any thread.
+  std::optional<std::chrono::steady_clock::time_point> publishing_since() const;
 
   /// Calls `reached` once the image of `version` or a later one is published: at once, or on the metadata thread.
   /// Dropped once finished.
@@ -68,11 +70,12 @@ class ImagePublisher final : public ImageSource {
 
   std::function<void()> on_published_;  // the metadata thread's
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<ImageChange> waiting_;                    // not yet published, and no task has taken it
   std::unordered_map<Uuid, std::size_t> waiting_topics_;  // where in waiting_->delta.topics
-  bool running_ = false;                                  // a task is posted that will take `waiting_`
+  std::optional<std::chrono::steady_clock::time_point> publishing_since_;
+  bool running_ = false;  // a task is posted that will take `waiting_`
   bool finished_ = false;
   std::multimap<Offset, std::function<void()>> awaited_;
   BlockingPool pool_;

@@ -22,6 +22,7 @@ constexpr std::chrono::milliseconds kTellInterval = 5s;
 constexpr std::chrono::milliseconds kLeaveWithoutController = 2s;
 constexpr std::chrono::milliseconds kHandOverNewsWait = 1s;
 constexpr std::chrono::milliseconds kSessionMargin = 2s;  // until a session that ends is seen to have ended
+constexpr int kImageSessions = 4;  // for as long as so many a new image may be on its way to the partitions
 
 raft::RaftDriver::Options raft_options(const ClusterNode::Options& options) {
   const auto& cluster = options.settings.cluster;
@@ -81,7 +82,9 @@ ClusterNode::ClusterNode(Options options)
       lost_brokers_(thread_) {
   for (const auto& [node, address] : options_.identity.quorum) addresses_.set_quorum_address(node, address);
   addresses_.set_quorum_address(self(), options_.quorum_address);
-  addresses_.on_change([this] { publisher_.post([this] { remember_quorum(); }); });
+  addresses_.on_change([this] {
+    if (!remembers_quorum_.exchange(true)) publisher_.post([this] { remember_quorum(); });
+  });
   transport_ = std::make_unique<peer::RaftTransport>(
       thread_, addresses_, peer::RaftTransport::Options{.self = self(), .own_address = options_.quorum_address},
       peer::RaftTransport::Listeners{
@@ -106,6 +109,7 @@ ClusterNode::~ClusterNode() { stop(); }
 
 /// For the next start, of a node that knows no other address by its configuration.
 void ClusterNode::remember_quorum() {
+  remembers_quorum_.store(false);  // of changes from here on another task tells
   auto addresses = addresses_.quorum_addresses();
   addresses.erase(self());
   const auto& directory = options_.settings.log_dirs.front();
@@ -135,12 +139,14 @@ bool ClusterNode::open() {
   if (options_.registration) {
     lifecycle_ = std::make_unique<controller::LifecycleDriver>(
         controller::LifecycleDriver::Parts{.options = {.heartbeat_interval = cluster.heartbeat_interval,
-                                                       .duplicate_patience = cluster.session_timeout + kSessionMargin},
+                                                       .duplicate_patience = session_timeout() + kSessionMargin},
                                            .registration = *options_.registration,
                                            .controller = *controller_,
                                            .publisher = publisher_,
                                            .thread = thread_,
-                                           .on_change = [this] { on_lifecycle_change(); }});
+                                           .on_change = [this] { on_lifecycle_change(); },
+                                           .is_stalled = [this] { return is_stalled(); }});
+    watch_metadata();
   }
   publisher_.on_published([this] {
     if (lifecycle_) lifecycle_->look();
@@ -196,6 +202,25 @@ void ClusterNode::on_foreign_peers(const std::set<BrokerId>& nodes, const std::s
                     ", but most of the voters are of cluster_id=" + cluster_id);
 }
 
+void ClusterNode::watch_metadata() {
+  stalls_.watch(session_timeout(), "writing the metadata log", [this]() -> std::optional<StallWatch::Instant> {
+    const auto since = raft_->status().writing_since;
+    if (!since) return std::nullopt;
+    return StallWatch::Instant{std::chrono::duration_cast<StallWatch::Instant::duration>(*since)};
+  });
+  // Many partitions may well take a while to be made.
+  stalls_.watch(kImageSessions * session_timeout(), "taking in new metadata",
+                [this] { return publisher_.publishing_since(); });
+}
+
+/// Where nobody could take over, a slow broker is better than none.
+bool ClusterNode::is_stalled() {
+  const auto image = publisher_.image();
+  const bool others = std::ranges::any_of(
+      image->brokers(), [this](const auto& broker) { return broker.id != self() && broker.is_active(); });
+  return stalls_.look(std::chrono::steady_clock::now()) && others;
+}
+
 void ClusterNode::join() { lifecycle_->start(); }
 
 void ClusterNode::on_lifecycle_change() {
@@ -220,6 +245,22 @@ std::vector<controller::QuorumInfo::Voter> ClusterNode::voters() const {
                       .port = address ? address->port : std::uint16_t{0}});
   }
   return voters;
+}
+
+void ClusterNode::describe(std::function<void(peer::NodeDescription)> told) const {
+  raft_->post([this, told = std::move(told)](raft::Raft& raft, raft::Now) {
+    const auto image = publisher_.image();
+    peer::NodeDescription description;
+    description.cluster_id = image->cluster_id().empty() ? options_.identity.cluster_id : image->cluster_id();
+    description.node_id = raft.self().node;
+    description.directory_id = raft.self().directory;
+    if (raft.leader()) description.leader = raft.leader()->node;
+    for (const auto& voter : raft.log().configuration().voters()) {
+      const auto address = addresses_.quorum_address(voter.node);
+      description.voters.push_back({.replica = voter, .address = address.value_or(peer::PeerAddress{})});
+    }
+    told(std::move(description));
+  });
 }
 
 bool ClusterNode::wait(const char* what, const std::function<bool()>& give_up,

@@ -16,6 +16,7 @@
 #include "broker/controller/metadata_driver.hpp"
 #include "broker/controller/quorum_info.hpp"
 #include "broker/identity/node_identity.hpp"
+#include "broker/node/stall_watch.hpp"
 #include "broker/peer/address_book.hpp"
 #include "broker/peer/cluster_client.hpp"
 #include "broker/peer/lost_brokers.hpp"
@@ -84,11 +85,17 @@ class ClusterNode final : public controller::QuorumInfo {
   const Options& options() const noexcept { return options_; }
   BrokerId leader() const override;
   std::vector<Voter> voters() const override;
+  /// Who this node is, and what it knows of its quorum; told on the Raft thread, and not once that has ended.
+  void describe(std::function<void(peer::NodeDescription)> told) const;
   BrokerId self() const noexcept { return options_.settings.node_id; }
   /// Null where no broker runs.
   controller::LifecycleDriver* lifecycle() noexcept { return lifecycle_.get(); }
   /// Calls it with this broker's epoch, now if it has one, and whenever that changes. Before `join`.
   void on_broker_epoch(std::function<void(controller::BrokerEpoch)> listener) { on_epoch_ = std::move(listener); }
+  /// `oldest_sync` tells since when a disk of this broker's data has been syncing, if one is. Before `join`.
+  void watch_syncs(std::function<std::optional<StallWatch::Instant>()> oldest_sync) {
+    stalls_.watch(session_timeout(), "syncing records", std::move(oldest_sync));
+  }
 
  private:
   bool wait(const char* what, const std::function<bool()>& give_up,
@@ -98,6 +105,9 @@ class ClusterNode final : public controller::QuorumInfo {
   void on_peer_loss(BrokerId node, peer::Loss fate);
   void on_foreign_peers(const std::set<BrokerId>& nodes, const std::string& cluster_id);
   void remember_quorum();
+  std::chrono::milliseconds session_timeout() const { return options_.settings.cluster.session_timeout; }
+  void watch_metadata();
+  bool is_stalled();
 
   const Options options_;
   IoThread thread_;
@@ -111,7 +121,9 @@ class ClusterNode final : public controller::QuorumInfo {
   std::unique_ptr<controller::ForwardingController> controller_;
   std::unique_ptr<controller::LifecycleDriver> lifecycle_;
   std::function<void(controller::BrokerEpoch)> on_epoch_;
+  StallWatch stalls_;
   controller::BrokerEpoch told_epoch_ = controller::kNoBrokerEpoch;  // the io thread's
+  std::atomic<bool> remembers_quorum_{false};                        // a task that will is posted
   bool knows_cluster_id_ = false;                                    // the metadata thread's
   bool started_ = false;
   bool quorum_stopped_ = false;

@@ -18,7 +18,11 @@ void NodePeerService::on_cluster_call(ByteView request, std::function<void(std::
   const auto call = peer::decode_call_request(request);
   if (!call) return answer({});
   const auto* asked = std::get_if<peer::ControllerCall>(&*call);
-  if (asked == nullptr) return describe_node(answer);
+  if (asked == nullptr) {
+    return cluster_.describe([answer = std::move(answer)](peer::NodeDescription description) {
+      answer(peer::encode(peer::CallResponse{std::move(description)}));
+    });
+  }
   auto decoded = controller::decode_request(as_byte_view(asked->request));
   if (!decoded) return answer({});
   auto respond = [answer = std::move(answer)](const ControllerResponse& response) {
@@ -29,22 +33,6 @@ void NodePeerService::on_cluster_call(ByteView request, std::function<void(std::
   } else {
     cluster_.metadata().submit(std::move(*decoded), std::move(respond));
   }
-}
-
-void NodePeerService::describe_node(const std::function<void(std::string)>& answer) {
-  cluster_.raft().post([this, answer](raft::Raft& raft, raft::Now) {
-    const auto& known = cluster_.publisher().image()->cluster_id();
-    peer::NodeDescription description;
-    description.cluster_id = known.empty() ? cluster_.options().identity.cluster_id : known;
-    description.node_id = raft.self().node;
-    description.directory_id = raft.self().directory;
-    for (const auto& voter : raft.log().configuration().voters()) {
-      const auto address = cluster_.addresses().quorum_address(voter.node);
-      description.voters.push_back({.replica = voter, .address = address.value_or(peer::PeerAddress{})});
-    }
-    if (raft.leader()) description.leader = raft.leader()->node;
-    answer(peer::encode(peer::CallResponse{std::move(description)}));
-  });
 }
 
 }  // namespace sluice::broker::node

@@ -22,8 +22,6 @@ class NodePeerService final : public peer::PeerService {
   bool on_replica_progress(ByteView message) override;
 
  private:
-  void describe_node(const std::function<void(std::string)>& answer);
-
   ClusterNode& cluster_;
   replication::ReplicaProgressReceiver& progress_;
 };

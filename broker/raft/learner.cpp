@@ -43,11 +43,18 @@ void Raft::on(const FollowResponse& response, const Message& message, Now now) {
       election_deadline_, now.steady + options_.heartbeat_interval + random_duration(options_.heartbeat_interval));
 }
 
+std::size_t Raft::learner_count() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      leadership_->progress, [this](const auto& entry) { return !log_.configuration().has(entry.first); }));
+}
+
 /// From now on it is fed as voters are, and counts for nothing.
 void Raft::adopt_learner(const ReplicaKey& learner, Now now) {
   if (!learner.is_pinned()) return;
   auto* progress = find_progress(learner);
   if (progress == nullptr) {
+    // Anybody can ask, in any name.
+    if (learner_count() >= options_.learners_max) return;
     progress = &leadership_->progress.try_emplace(learner, log_.last_index() + 1, now.steady).first->second;
   }
   progress->on_pulse({}, now.steady);

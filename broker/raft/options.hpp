@@ -28,6 +28,7 @@ struct Options {
   std::size_t snapshot_chunk_bytes = 256 << 10;
 
   Duration learner_timeout = std::chrono::seconds{10};  ///< a learner silent for longer is forgotten; it asks again
+  std::size_t learners_max = 1000;                      ///< fed at a time; whoever else asks is not answered
   std::int64_t caught_up_entries_max = 100;  ///< who lacks more of the log may not become a voter yet (thesis 4.2.1)
 };
 

@@ -179,6 +179,7 @@ class Raft {
   void ask_contacts();
   void on(const FollowRequest& request, const Message& message, Now now);
   void on(const FollowResponse& response, const Message& message, Now now);
+  std::size_t learner_count() const;  // while leading
   void adopt_learner(const ReplicaKey& learner, Now now);
   void forget_silent_learners(Now now);
 

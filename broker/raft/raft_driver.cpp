@@ -31,20 +31,6 @@ std::size_t bytes_of(const Message& message) {
   return bytes;
 }
 
-/// The voter that is nearest to having everything, of those that answer; none where nobody could take over.
-std::optional<BrokerId> find_successor(const Raft& raft, Duration silence_max, Now now) {
-  std::optional<BrokerId> best;
-  LogIndex most;
-  for (const auto& [replica, progress] : raft.progress()) {
-    const bool answers = now.steady < progress.heard_at() + silence_max;
-    if (!answers || !raft.log().configuration().has(replica)) continue;
-    if (best && progress.match() <= most) continue;
-    best = replica.node;
-    most = progress.match();
-  }
-  return best;
-}
-
 }  // namespace
 
 struct RaftDriver::Parts {

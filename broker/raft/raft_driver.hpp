@@ -28,6 +28,8 @@ class RaftDriver {
     std::int64_t snapshot_bytes = 20 << 20;                               ///< of log since the last one
     std::chrono::milliseconds snapshot_interval = std::chrono::hours{1};  ///< the latest, where anything was applied
     int snapshots_kept = 3;
+    /// A leader whose disk takes longer than that to write has another voter lead: here nothing is decided meanwhile.
+    std::chrono::milliseconds stall_max = std::chrono::seconds{3};
     std::uint64_t seed = 0;
     std::function<Timestamp()> wall_clock;
     /// Called once, on the driver's thread: its disk failed, or says what nobody understands. It acknowledges nothing
@@ -42,6 +44,8 @@ class RaftDriver {
     LogIndex last{};
     LogIndex snapshot{};
     bool has_failed = false;  ///< see Options::on_failure
+    /// When what the disk is writing was given to it; nullopt: it writes nothing.
+    std::optional<Instant> writing_since{};
   };
 
   /// Reads what is there: snapshot, log, votes. `machine` is given the snapshot before it returns; nothing runs yet.

@@ -24,6 +24,19 @@ std::string describe(const RoleChange& change) {
 
 }  // namespace
 
+std::optional<BrokerId> find_successor(const Raft& raft, Duration silence_max, Now now) {
+  std::optional<BrokerId> best;
+  LogIndex most;
+  for (const auto& [replica, progress] : raft.progress()) {
+    const bool answers = now.steady < progress.heard_at() + silence_max;
+    if (!answers || !raft.log().configuration().has(replica)) continue;
+    if (best && progress.match() <= most) continue;
+    best = replica.node;
+    most = progress.match();
+  }
+  return best;
+}
+
 RaftLoop::RaftLoop(const RaftDriver::Options& options, RaftStore& store, DiskThread& disk, Transport& transport,
                    StateMachine& machine, std::function<void(RaftInbox::SnapshotOutcome)> on_snapshot, Now now)
     : options_(options),
@@ -64,6 +77,7 @@ void RaftLoop::turn(RaftInbox inbox, Now now) {
   if (has_failed_) answer_all_snapshot_requests(std::make_error_code(std::errc::io_error));
   if (const auto failure = store_.failure()) fail(failure, "the log can't be read", now);
   if (is_snapshot_due(now)) take_snapshot(now);
+  hand_over_if_stalled(now);
   machine_.tick(now);
   flush();
 }
@@ -83,7 +97,27 @@ RaftDriver::Status RaftLoop::status() const {
           .commit = raft_.log().commit_index(),
           .last = raft_.log().last_index(),
           .snapshot = store_.snapshot_index(),
-          .has_failed = has_failed_};
+          .has_failed = has_failed_,
+          .writing_since = writing_since()};
+}
+
+std::optional<Instant> RaftLoop::writing_since() const {
+  const auto first = std::ranges::find_if(
+      pending_, [this](const Pending& pending) { return pending.is_for_disk && pending.number > durable_; });
+  return first == pending_.end() ? std::nullopt : std::optional{first->since};
+}
+
+/// Its followers may have a majority, and commit; but what is committed is applied here, and answered, when this disk
+/// has it too.
+void RaftLoop::hand_over_if_stalled(Now now) {
+  if (has_failed_ || raft_.role() != Role::leader) return;
+  const auto since = writing_since();
+  if (!since || now.steady - *since < options_.stall_max) return;
+  const auto successor = find_successor(raft_, options_.core.election_timeout, now);
+  if (!successor || raft_.transfer(*successor, now) != Refusal::none) return;
+  spdlog::warn("metadata quorum node={} its disk has written for {} ms: node={} is to lead", options_.self.node.value(),
+               std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - *since).count(), successor->value());
+  drain(now);
 }
 
 /// Until the core has nothing more to be done, and knows of everything that is durable.
@@ -108,7 +142,7 @@ void RaftLoop::take(Ready ready, Now now) {
                        .entries = std::move(ready.entries)};
   const bool is_for_disk = work.hard_state || !work.parts.empty() || work.install || !work.entries.empty();
   if (is_for_disk) disk_.submit({ready.number, std::move(work)});
-  pending_.push_back({ready.number, is_for_disk, std::move(ready.messages_after)});
+  pending_.push_back({ready.number, is_for_disk, now.steady, std::move(ready.messages_after)});
   send(std::move(ready.messages));
   tell_machine(ready, now);
 }

@@ -31,6 +31,10 @@ struct RaftInbox {
   }
 };
 
+/// The voter that is nearest to having everything, of those that were heard within `silence_max`; none where nobody
+/// could take over.
+std::optional<BrokerId> find_successor(const Raft& raft, Duration silence_max, Now now);
+
 /// What the driver's thread does: feeds the core, and does what its Readies say.
 ///
 /// Threading: one thread.
@@ -52,6 +56,7 @@ class RaftLoop {
   struct Pending {
     std::uint64_t number = 0;
     bool is_for_disk = false;
+    Instant since{};
     std::vector<Message> messages_after{};
   };
 
@@ -61,6 +66,8 @@ class RaftLoop {
   void on_report(DiskThread::Report report, Now now);
   void send(std::vector<Message> messages);
   void flush();
+  std::optional<Instant> writing_since() const;
+  void hand_over_if_stalled(Now now);
   bool is_snapshot_due(Now now) const;
   void take_snapshot(Now now);
   void on_snapshot(const RaftInbox::SnapshotOutcome& outcome);

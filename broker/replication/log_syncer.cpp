@@ -103,6 +103,12 @@ bool LogSyncer::sync(Partition& partition) {
   return true;
 }
 
+std::optional<SyncQueue::Instant> LogSyncer::oldest_sync() const {
+  const std::lock_guard lock{mutex_};
+  const auto oldest = std::ranges::min_element(under_way_);
+  return oldest == under_way_.end() ? std::nullopt : std::optional{*oldest};
+}
+
 std::size_t LogSyncer::flushes_to_start(const Lane& lane) const noexcept {
   return std::min(lane.flushed.size(), flushes_max_ - lane.flushes);
 }
@@ -126,11 +132,14 @@ void LogSyncer::run(Lane& lane) {
     }
     auto [partition, is_awaited] = take(lane);
     if (!is_awaited) ++lane.flushes;
+    const auto began = std::chrono::steady_clock::now();
+    under_way_.push_back(began);
     lock.unlock();
     const bool again = sync(*partition);
     const bool is_awaited_now = partition->syncs_every_append();
     if (!again) partition.reset();  // perhaps the last to hold it: not under the lock
     lock.lock();
+    under_way_.erase(std::ranges::find(under_way_, began));
     if (!is_awaited) --lane.flushes;
     // Behind the others. Nobody is woken: this thread goes on.
     if (again) (is_awaited_now ? lane.awaited : lane.flushed).push_back(std::move(partition));

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -45,6 +46,9 @@ class LogSyncer final : public SyncQueue {
   void request_by(const std::shared_ptr<Partition>& partition, Instant due) override;
   void stop();  ///< finishes what was requested before; idempotent
 
+  /// When the sync began that has been under way for the longest; nullopt: none is.
+  std::optional<Instant> oldest_sync() const;
+
  private:
   struct Wanted {
     std::shared_ptr<Partition> partition;
@@ -74,7 +78,8 @@ class LogSyncer final : public SyncQueue {
   const std::size_t flushes_max_;  // at once, in one directory
   metrics::BrokerMetrics& metrics_;
   FlushTimer timer_;
-  std::mutex mutex_;                          // of all below
+  mutable std::mutex mutex_;                  // of all below
+  std::vector<Instant> under_way_;            // beginnings of syncs
   std::vector<std::unique_ptr<Lane>> lanes_;  // few: one a data directory
   bool stopping_ = false;
 };

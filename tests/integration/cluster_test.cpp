@@ -135,6 +135,31 @@ TEST_CASE("a node that is stopped gives up what it leads first", "[cluster]") {
   }
 }
 
+TEST_CASE("a broker whose disk hangs gives up what it leads, and is back when the disk is", "[cluster]") {
+  TestCluster cluster{3, {"broker.session.timeout.ms=1000", "broker.heartbeat.interval.ms=200"}};
+  cluster.create_topic("t", 1, 3, {{"min.insync.replicas", "2"}});
+  REQUIRE(cluster.has_in_sync("t", 3));
+  produce(cluster, "t", "before");
+  const int hung = cluster.leader_of("t");
+  const int other = hung % 3 + 1;
+  auto to_other = cluster.connect(other);
+  const auto now = [&] {
+    protocol::MetadataRequest request;
+    request.topics.emplace().emplace_back().name = "t";
+    return ask<protocol::Metadata>(to_other, request).topics.at(0).partitions.at(0);
+  };
+  auto to_hung = cluster.connect(hung);
+  cluster.files(hung).hang_syncs();
+  protocol::ErrorCode told{};  // what it waits for is the disk
+  std::thread waits{[&] { told = test::produce(to_hung, "t", batch({{"k", "meanwhile"}})).error_code; }};
+  CHECK(eventually([&] { return now().leader_id != BrokerId{hung} && now().leader_id != kNoBroker; }, 20s));
+  cluster.files(hung).let_go();
+  waits.join();
+  // The others may have had it before another led.
+  if (number(told) == 0) CHECK(values_of(cluster, "t") == std::vector<std::string>{"before", "meanwhile"});
+  CHECK(eventually([&] { return now().isr_nodes.size() == 3; }, 20s));
+}
+
 TEST_CASE("fenced brokers are shown to those who ask for them", "[cluster]") {
   TestCluster cluster{3};
   const auto gone = cluster.controller() == 3 ? 2 : 3;

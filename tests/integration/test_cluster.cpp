@@ -88,7 +88,7 @@ void TestCluster::begin_start(int id) {
   auto loaded = broker::config::load(options);
   for (const auto& error : loaded.errors) FAIL_CHECK(error.line);
   REQUIRE(loaded.errors.empty());
-  node.broker = std::make_unique<broker::Broker>(std::move(loaded));
+  node.broker = std::make_unique<broker::Broker>(std::move(loaded), *node.files);
   node.started = false;
   node.starting = std::make_unique<std::thread>([&node] { node.started = node.broker->start(); });
 }

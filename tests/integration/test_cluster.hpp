@@ -10,6 +10,7 @@
 
 #include "protocol/messages/metadata.hpp"
 #include "tests/integration/test_broker.hpp"
+#include "tests/support/faulty_files.hpp"
 
 namespace sluice::test {
 
@@ -26,6 +27,7 @@ class TestCluster {
   void stop(int node);  ///< as an operator does
   void kill(int node);  ///< as far as one process can
   bool is_running(int node) const { return nodes_.at(node).broker != nullptr; }
+  FaultyFiles& files(int node) { return *nodes_.at(node).files; }
 
   client::WireConnection connect(int node) const;
   std::uint16_t port(int node) const { return nodes_.at(node).broker->port_of("PLAINTEXT"); }
@@ -45,6 +47,7 @@ class TestCluster {
  private:
   struct Node {
     std::uint16_t quorum_port = 0;
+    std::unique_ptr<FaultyFiles> files = std::make_unique<FaultyFiles>();
     std::unique_ptr<broker::Broker> broker;
     std::unique_ptr<std::thread> starting;
     bool started = false;

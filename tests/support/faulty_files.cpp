@@ -50,8 +50,20 @@ void FaultyFiles::clear() {
   plan_.clear();
 }
 
-Result<> FaultyFiles::check(Operation operation, const std::string& path) {
+void FaultyFiles::hang_syncs() {
   const std::lock_guard lock{mutex_};
+  hangs_ = true;
+}
+
+void FaultyFiles::let_go() {
+  const std::lock_guard lock{mutex_};
+  hangs_ = false;
+  let_go_.notify_all();
+}
+
+Result<> FaultyFiles::check(Operation operation, const std::string& path) {
+  std::unique_lock lock{mutex_};
+  if (operation == Operation::sync) let_go_.wait(lock, [this] { return !hangs_; });
   if (const auto fault = plan_.on_call(operation, path)) return std::error_code{fault->error, std::system_category()};
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,11 +11,14 @@
 
 namespace sluice::test {
 
-/// The operating system's files, of which writes, syncs and renames fail as planned.
+/// The operating system's files, of which writes, syncs and renames fail as planned, or hang.
 class FaultyFiles final : public storage::FileSystem {
  public:
   void inject(storage::Fault fault);
   void clear();
+  /// Syncs of files return no more, until they are let go.
+  void hang_syncs();
+  void let_go();
 
   Result<std::unique_ptr<storage::File>> open(const std::string& path, storage::OpenMode mode) override;
   Result<bool> exists(const std::string& path) override { return files_.exists(path); }
@@ -36,6 +40,8 @@ class FaultyFiles final : public storage::FileSystem {
   storage::FileSystem& files_ = storage::posix_file_system();
   std::mutex mutex_;
   storage::FaultPlan plan_;
+  bool hangs_ = false;
+  std::condition_variable let_go_;
 };
 
 }  // namespace sluice::test

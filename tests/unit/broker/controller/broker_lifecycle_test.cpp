@@ -140,12 +140,36 @@ TEST_CASE("a broker leaves when nothing depends on it any more", "[controller]")
   CHECK_FALSE(broker.it.next_request(Offset{0}, broker.now + 1h));
 }
 
+TEST_CASE("a stalled broker asks to be fenced, and to serve again when it goes on", "[controller]") {
+  Broker broker;
+  broker.serve();
+  broker.it.set_stalled(true);
+  CHECK(broker.next<HeartbeatRequest>().wants_fence);
+  broker.it.on_response(HeartbeatResponse{.caught_up = true, .fenced = true}, broker.now);
+  CHECK(broker.it.state() == State::fenced);
+  CHECK(broker.it.next_deadline() == broker.now + 2s);  // nothing will have changed sooner
+  broker.it.set_stalled(false);
+  CHECK_FALSE(broker.next<HeartbeatRequest>().wants_fence);
+  broker.it.on_response(HeartbeatResponse{.caught_up = true, .fenced = false}, broker.now);
+  CHECK(broker.it.state() == State::serving);
+}
+
 TEST_CASE("a failed directory is told of at once", "[controller]") {
   Broker broker;
   broker.serve();
   CHECK_FALSE(broker.it.next_request(Offset{0}, broker.now));
   broker.it.set_offline_directories({Uuid{{1}}});
   CHECK(broker.next<HeartbeatRequest>().offline_directories.size() == 1);
+}
+
+TEST_CASE("replicas that it can't serve are told of at once, and from then on", "[controller]") {
+  Broker broker;
+  broker.serve();
+  broker.it.set_offline_replicas({{.topic_id = Uuid{{1}}, .partition = PartitionId{0}}});
+  CHECK(broker.next<HeartbeatRequest>().offline_replicas.size() == 1);
+  broker.it.on_response(HeartbeatResponse{.caught_up = true, .fenced = false}, broker.now);
+  broker.now += 2s;
+  CHECK(broker.next<HeartbeatRequest>().offline_replicas.size() == 1);
 }
 
 }  // namespace sluice

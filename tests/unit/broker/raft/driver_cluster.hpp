@@ -94,6 +94,11 @@ class DriverCluster {
     for (auto& [node, server] : servers_) kill(node);
   }
 
+  /// In place of the disk in memory. Before it is booted.
+  void use_files(int node, storage::FileSystem& files, const std::string& directory) {
+    servers_.at(node).fs = &files;
+    servers_.at(node).directory = directory;
+  }
   void boot(int node) {
     auto& server = servers_.at(node);
     server.machine = std::make_unique<CommandList>();
@@ -103,6 +108,7 @@ class DriverCluster {
                                 .self = replica(node),
                                 .bootstrap = start_,
                                 .snapshot_bytes = snapshot_bytes,
+                                .stall_max = stall_max,
                                 .seed = next_seed_++,
                                 .wall_clock = [] { return Timestamp{1'700'000'000'000}; },
                                 .on_failure = [&server](std::error_code) { server.failures.fetch_add(1); }};
@@ -164,6 +170,7 @@ class DriverCluster {
 
   Options core{.election_timeout = 400ms, .heartbeat_interval = 40ms};
   std::int64_t snapshot_bytes = 20 << 20;
+  std::chrono::milliseconds stall_max{3000};
 
  private:
   struct Wire final : Transport {

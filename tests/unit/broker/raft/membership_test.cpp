@@ -45,6 +45,21 @@ TEST_CASE("who joins asks its contacts, and follows the log as a learner (4.2.1)
   }
 }
 
+TEST_CASE("a leader feeds so many learners and no more, whoever asks", "[raft]") {
+  Options options;
+  options.learners_max = 5;
+  RaftCluster cluster{3, options};
+  cluster.elect(2);
+  for (int node = 10; node < 20; ++node) {
+    cluster.step({.from = replica(node), .to = replica(2), .term = cluster.raft(2).term(), .body = FollowRequest{}});
+  }
+  CHECK(cluster.raft(2).progress().size() <= 5 + 3);
+  join(cluster, 4);
+  CHECK(cluster.raft(4).leader() != replica(2));
+  cluster.pass(11s);  // those who only asked are forgotten
+  CHECK(cluster.raft(4).leader() == replica(2));
+}
+
 TEST_CASE("a learner that has caught up becomes a voter, from the moment it is in the log (4.1)", "[raft]") {
   RaftCluster cluster{1};
   cluster.pass(10ms);

@@ -1,7 +1,10 @@
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
 
+#include "tests/support/faulty_files.hpp"
+#include "tests/support/temp_directory.hpp"
 #include "tests/unit/broker/raft/driver_cluster.hpp"
 
 namespace sluice::test {
@@ -150,6 +153,34 @@ TEST_CASE("a server whose disk fails takes part no more, and another leads", "[r
   CHECK(next != leader);
   cluster.propose(next, "kept");
   CHECK(eventually([&] { return cluster.has(next, "kept"); }));
+}
+
+TEST_CASE("a leader whose disk hangs has another lead, and follows when the disk goes on", "[raft]") {
+  const TempDirectory directory;
+  std::array<FaultyFiles, 3> files;
+  DriverCluster cluster{3};
+  cluster.stall_max = 200ms;
+  for (int node = 1; node <= 3; ++node) {
+    const auto path = directory.path("data-" + std::to_string(node));
+    REQUIRE(files.at(0).create_directories(path));
+    cluster.use_files(node, files.at(static_cast<std::size_t>(node) - 1), path);
+  }
+  cluster.boot_all();
+  const int leader = cluster.wait_for_leader();
+  cluster.propose(leader, "before");
+  REQUIRE(eventually([&] { return cluster.has(leader, "before"); }));
+  auto& disk = files.at(static_cast<std::size_t>(leader) - 1);
+  disk.hang_syncs();
+  cluster.propose(leader, "by the others");
+  const auto is_decided_elsewhere = [&] {
+    const int now = cluster.leader();
+    return now != 0 && now != leader && cluster.has(now, "by the others");
+  };
+  CHECK(eventually(is_decided_elsewhere));
+  CHECK(cluster.driver(leader).status().writing_since.has_value());
+  disk.let_go();
+  CHECK(eventually([&] { return cluster.has(leader, "by the others"); }));
+  CHECK(eventually([&] { return !cluster.driver(leader).status().writing_since; }));
 }
 
 TEST_CASE("proposals that come while the disk syncs share the next sync", "[raft]") {

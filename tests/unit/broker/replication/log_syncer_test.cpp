@@ -67,6 +67,18 @@ TEST_CASE("stopping finishes the syncs that were asked for", "[log_syncer]") {
   harness.syncer.stop();
 }
 
+TEST_CASE("a sync that hangs can be seen", "[log_syncer]") {
+  PartitionHarness harness{Durability::fsync};
+  CHECK_FALSE(harness.syncer.oldest_sync());
+  const auto before = std::chrono::steady_clock::now();
+  HeldSync held{harness};
+  const auto since = harness.syncer.oldest_sync();
+  REQUIRE(since);
+  CHECK(*since >= before);
+  held.release();
+  CHECK(test::eventually([&] { return !harness.syncer.oldest_sync(); }));
+}
+
 TEST_CASE("no append is forgotten while appends and syncs race", "[log_syncer]") {
   PartitionHarness harness{Durability::fsync};
   std::vector<std::thread> threads;
