@@ -20,6 +20,8 @@
 namespace sluice::broker::config {
 namespace {
 
+constexpr std::size_t kValueMax = 32767;  // of a string in an answer, as DescribeConfigs' or that of the rack
+
 constexpr std::string_view kFromCommandLine = "--set";
 
 struct Prefix {
@@ -79,7 +81,9 @@ class Loader {
     for (const auto& name : order_) {
       const auto& given = values_.at(name);
       if (const auto* definition = find_broker_definition(name)) {
-        if (const auto complaint = complaint_about(*definition, given.value)) {
+        if (given.value.size() > kValueMax) {
+          fail(given.origin, fmt::format("{}: longer than {} bytes", name, kValueMax));
+        } else if (const auto complaint = complaint_about(*definition, given.value)) {
           fail(given.origin, fmt::format("{} = {}: {}", name, given.value, *complaint));
         } else {
           checked.emplace(name, StaticValue{normalized(*definition, given.value), given.origin});

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "broker/controller/cluster_state.hpp"
+#include "protocol/base/clipped.hpp"
 
 namespace sluice::broker::controller {
 namespace {
@@ -24,7 +25,7 @@ Decision<JoinResponse> ClusterState::handle(const JoinRequest& request, const Ci
   if (!request.cluster_id.empty() && request.cluster_id != image_.cluster_id()) {
     decision.response = refused(ErrorCode::inconsistent_cluster_id,
                                 fmt::format("The node belongs to cluster {}, and this is cluster {}.",
-                                            request.cluster_id, image_.cluster_id()));
+                                            clipped(request.cluster_id), image_.cluster_id()));
     return decision;
   }
   auto& response = decision.response;

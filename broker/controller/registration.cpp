@@ -6,12 +6,15 @@
 #include "broker/controller/features.hpp"
 #include "broker/controller/partition_changes.hpp"
 #include "broker/controller/request_error.hpp"
+#include "protocol/base/clipped.hpp"
 #include "protocol/base/planted_bug.hpp"
 
 namespace sluice::broker::controller {
 namespace {
 
 using protocol::ErrorCode;
+
+constexpr std::size_t kBrokersMax = 10'000;  // whoever can connect can register, and is remembered
 
 /// The same machine, as far as can be told: a disk may have failed, or one been added.
 bool shares_a_directory(const BrokerImage& left, const BrokerImage& right) {
@@ -23,8 +26,8 @@ bool shares_a_directory(const BrokerImage& left, const BrokerImage& right) {
 Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request, const Circumstances& is) {
   if (!request.cluster_id.empty() && request.cluster_id != image.cluster_id()) {
     return RequestError{ErrorCode::inconsistent_cluster_id,
-                        fmt::format("The broker belongs to cluster {}, and this is cluster {}.", request.cluster_id,
-                                    image.cluster_id())};
+                        fmt::format("The broker belongs to cluster {}, and this is cluster {}.",
+                                    clipped(request.cluster_id), image.cluster_id())};
   }
   if (request.broker.id.value() < 0) {
     return RequestError{ErrorCode::invalid_request, "A broker's id can't be negative."};
@@ -36,6 +39,9 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
                                     request.metadata_version_min, request.metadata_version_max)};
   }
   const auto* known = image.find_broker(request.broker.id);
+  if (known == nullptr && image.brokers().size() >= kBrokersMax) {
+    return RequestError{ErrorCode::invalid_request, fmt::format("There are {} brokers already.", kBrokersMax)};
+  }
   if (known == nullptr || known->incarnation == request.broker.incarnation) return std::nullopt;
   if (shares_a_directory(*known, request.broker) || known->in_controlled_shutdown || !is.has_session(known->id)) {
     return std::nullopt;
@@ -45,9 +51,9 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
 }
 
 /// Out of every ISR as when it is fenced. After an unclean shutdown what it had not synced may be gone: it is no longer
-/// eligible as one that has everything (KIP-966), and leaves an ISR even as the last one when the ELR has somebody. A
-/// broker that acknowledges only what is synced lost nothing, and says that it was shut down cleanly. One whose disks
-/// are all new has nothing: where others have copies it leaves even as the last, and nobody leads until one of them is
+/// eligible as one that has everything (KIP-966), and leaves an ISR even as the last one when the ELR has somebody.
+/// Whatever its topics' durability: what was appended before a topic came to be `fsync` may not have been synced, and
+/// who leaves is back as soon as it has caught up. One whose disks are all new has nothing: where others have copies it leaves even as the last, and nobody leads until one of them is
 /// elected uncleanly, or the old disks are back.
 std::optional<PartitionChange> leave(const PartitionImage& partition, const BrokerImage& broker, bool is_empty) {
   const bool is_in_sync = partition.is_in_sync(broker.id);

@@ -137,8 +137,8 @@ void RaftTransport::Parts::on_lost(BrokerId node, Loss fate) {
   if (!stopped && listeners.on_loss) listeners.on_loss(node, fate);
 }
 
-/// A node that is heard of can be connected to, whatever the last attempts said: it was started again, or can be reached
-/// again.
+/// A node that is heard of can be connected to, whatever the last attempts said: it was started again, or can be
+/// reached again.
 void RaftTransport::Parts::hurry_to(BrokerId node) {
   if (!are_away.load(std::memory_order_relaxed)) return;
   thread.post([self = shared_from_this(), node] {
@@ -208,7 +208,9 @@ bool RaftTransport::receive(ByteView bytes) {
     if (message->from.node != sender) return false;
     messages.push_back(std::move(*message));
   }
-  if (frame.port() != 0 && !frame.host().empty()) {
+  // One who can't name the cluster is where it is known to be: so many could say that they are a voter, and elsewhere.
+  const bool says_where = !frame.cluster_id().empty() && frame.cluster_id() == parts_->known_cluster_id();
+  if (says_where && frame.port() != 0 && !frame.host().empty()) {
     parts_->addresses.set_quorum_address(sender, {frame.host(), static_cast<std::uint16_t>(frame.port())});
   }
   if (messages.empty()) return true;

@@ -269,3 +269,8 @@ TEST_CASE("connection limits are typed") {
   CHECK(load_sets({"max.connections.per.ip.overrides=h"}).errors.size() == 1);
   CHECK(load_sets({"queued.max.request.bytes=5"}).errors.size() == 1);
 }
+
+TEST_CASE("a value that no answer could tell is refused") {
+  CHECK(load_sets({"broker.rack=" + std::string(32767, 'r')}).errors.empty());
+  CHECK(only_error(load_sets({"broker.rack=" + std::string(32768, 'r')})).ends_with("longer than 32767 bytes"));
+}

@@ -81,10 +81,23 @@ struct Node {
 TEST_CASE("messages arrive as they were sent, and tell where their sender is", "[peer]") {
   Node sender{1};
   Node receiver{9};
+  for (auto* node : {&sender, &receiver}) node->transport->set_cluster_id("one");
   const std::vector messages{message(1, 9), message(1, 9, raft::ReadRequest{.ticket = raft::ReadTicket{7}})};
   REQUIRE(receiver.transport->receive(as_byte_view(sender.frame_of(messages))));
   CHECK(receiver.received == messages);
   CHECK(receiver.addresses.quorum_address(BrokerId{1}) == peer::PeerAddress{"127.0.0.1", 1});
+}
+
+TEST_CASE("who can't name the cluster is heard, but not believed to be elsewhere", "[peer]") {
+  Node sender{1};
+  Node receiver{9};
+  receiver.addresses.set_quorum_address(BrokerId{1}, {"configured", 2});
+  const auto early = sender.frame_of({message(1, 9)});
+  CHECK(receiver.transport->receive(as_byte_view(early)));
+  receiver.transport->set_cluster_id("one");
+  CHECK(receiver.transport->receive(as_byte_view(early)));
+  CHECK(receiver.received.size() == 2);
+  CHECK(receiver.addresses.quorum_address(BrokerId{1}) == peer::PeerAddress{"configured", 2});
 }
 
 TEST_CASE("messages of one turn to one node share a frame, and large ones don't", "[peer]") {
