@@ -65,7 +65,10 @@ ErrorCode ReplicaFetchSession::take(const FetchRequest& request, const Find& fin
 void ReplicaFetchSession::name(const PartitionKey& key, const FetchRequest::FetchPartition& asked, const Find& find,
                                bool is_stale) {
   auto& held = entries_[key];
-  if (!held) held = std::make_unique<Entry>(*this);
+  if (!held) {
+    held = std::make_unique<Entry>(*this);
+    turns_.push_back(*held);
+  }
   auto& entry = *held;
   entry.key = key;
   entry.position = asked.fetch_offset;
@@ -268,13 +271,23 @@ bool ReplicaFetchSession::is_cold_turn() {
   return true;
 }
 
-void ReplicaFetchSession::note_idle() {
+void ReplicaFetchSession::begin_turns() {
   const std::lock_guard lock{mutex_};
-  for (const auto& [key, entry] : entries_) {
-    if (entry->answered || entry->verdict || !entry->partition) continue;
-    if (entry->position != entry->partition->log_end_offset()) continue;
-    entry->partition->note_fetch(member_, entry->position, fetched_at_, entry->leader_epoch);
+  turns_left_ = entries_.size();
+}
+
+bool ReplicaFetchSession::note_idle(std::size_t count, bool only_refusing) {
+  const std::lock_guard lock{mutex_};
+  for (; count > 0 && turns_left_ > 0 && !turns_.empty(); --count, --turns_left_) {
+    auto& entry = turns_.front();
+    turns_.splice(turns_.end(), turns_, turns_.begin());
+    if (entry.answered || entry.verdict || !entry.partition) continue;
+    if (only_refusing && entry.partition->check_in_sync() == ErrorCode::none) continue;
+    if (entry.position != entry.partition->log_end_offset()) continue;
+    entry.partition->note_fetch(member_, entry.position, fetched_at_, entry.leader_epoch);
   }
+  if (turns_.empty()) turns_left_ = 0;
+  return turns_left_ > 0;
 }
 
 }  // namespace sluice::broker::fetch

@@ -92,8 +92,11 @@ class ReplicaFetchSession {
   /// Whoever waits answers at once, before the next request is taken. False: it can't.
   bool end_waiting();
 
-  /// A follower that has everything named its partitions long ago, but has fetched since: counts that.
-  void note_idle();
+  /// A follower that has everything named its partitions long ago, but has fetched since. note_idle counts that, of
+  /// `count` of them at most, from where the last call ended; with `only_refusing` only where acks=all records are not
+  /// taken. False: all have had their turn since begin_turns.
+  void begin_turns();
+  bool note_idle(std::size_t count, bool only_refusing);
 
   std::int32_t id() const noexcept { return id_; }
   BrokerId follower() const noexcept { return follower_; }
@@ -103,10 +106,11 @@ class ReplicaFetchSession {
  private:
   struct QueueTag;
   struct MovedTag;
+  struct TurnTag;
   template <class Tag>
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::tag<Tag>,
                                                 boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-  struct Entry final : replication::ProgressWaiter, Hook<QueueTag>, Hook<MovedTag> {
+  struct Entry final : replication::ProgressWaiter, Hook<QueueTag>, Hook<MovedTag>, Hook<TurnTag> {
     explicit Entry(ReplicaFetchSession& of) : session(of) {
       watch.waiter = this;
       watch.of_log_end = true;
@@ -149,6 +153,8 @@ class ReplicaFetchSession {
 
   mutable std::mutex mutex_;  // of all below, up to moved_mutex_
   std::unordered_map<replication::PartitionKey, std::unique_ptr<Entry>> entries_;
+  List<TurnTag> turns_;         // all of them: those first that note_idle looks at next
+  std::size_t turns_left_ = 0;  // till it has been round
   List<QueueTag> verdicts_;
   List<QueueTag> near_;      // with records that came since it was last answered
   List<QueueTag> far_;       // with more than the last answer held

@@ -62,13 +62,19 @@ void ReplicaFetchSessions::end(BrokerId follower, std::int32_t session_id) {
   sessions_.erase(found);
 }
 
-void ReplicaFetchSessions::note_idle() {
+bool ReplicaFetchSessions::note_idle(std::size_t count, bool only_refusing) {
   std::vector<std::shared_ptr<ReplicaFetchSession>> all;
   {
     const std::lock_guard lock{mutex_};
     for (const auto& held : sessions_) all.push_back(held.session);
   }
-  for (const auto& session : all) session->note_idle();
+  if (!std::exchange(in_turn_, true)) {
+    for (const auto& session : all) session->begin_turns();
+  }
+  bool more = false;
+  for (const auto& session : all) more |= session->note_idle(count, only_refusing);
+  in_turn_ = more;
+  return more;
 }
 
 std::size_t ReplicaFetchSessions::session_count() const {

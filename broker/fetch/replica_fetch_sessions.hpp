@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -35,8 +36,10 @@ class ReplicaFetchSessions {
   /// Null: there is none of that id, or it is another's.
   std::shared_ptr<ReplicaFetchSession> find(BrokerId follower, std::int32_t session_id, Instant now);
   void end(BrokerId follower, std::int32_t session_id);
-  /// ReplicaFetchSession::note_idle of all: before the leader looks who has fallen behind.
-  void note_idle();
+  /// ReplicaFetchSession::note_idle of all, `count` of each: before the leader looks who has fallen behind. True: there
+  /// are more, for the next call. On one thread.
+  bool note_idle(std::size_t count, bool only_refusing);
+  void note_idle() { note_idle(std::numeric_limits<std::size_t>::max(), false); }
   std::size_t session_count() const;
   void clear();  ///< before the partitions go
 
@@ -49,6 +52,7 @@ class ReplicaFetchSessions {
 
   mutable std::mutex mutex_;
   std::vector<Held> sessions_;  // a handful: num.replica.fetchers for each follower
+  bool in_turn_ = false;        // note_idle has yet to end; on its thread
 };
 
 }  // namespace sluice::broker::fetch

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
-#include <unordered_map>
 
 #include "broker/peer/address_book.hpp"
 #include "broker/replication/fetcher_driver.hpp"
@@ -187,8 +186,19 @@ void FetcherManager::on_follower_synced(const std::shared_ptr<Partition>& partit
 void FetcherManager::apply(const controller::MetadataDelta& delta) {
   std::unordered_map<Shard*, std::vector<Shard::Assignment>> assignments;
   const auto assign = [&](const controller::TopicImage& topic, PartitionId partition, BrokerId leader) {
+    const PartitionKey key{topic.id, partition};
     auto replica = leader == kNoBroker ? nullptr : partitions_.find(topic.id, partition);
-    assignments[&shard_of(topic.id, partition)].push_back({{topic.id, partition}, std::move(replica), leader});
+    if (replica) {
+      assigned_[key] = replica;
+    } else {
+      assigned_.erase(key);
+    }
+    assignments[&shard_of(topic.id, partition)].push_back({key, std::move(replica), leader});
+  };
+  // Its log could not be made before, or its directory had failed.
+  const auto is_another = [&](const controller::TopicImage& topic, PartitionId partition) {
+    const auto known = assigned_.find({topic.id, partition});
+    return partitions_.find(topic.id, partition) != (known == assigned_.end() ? nullptr : known->second.lock());
   };
   for (const auto& [before, after] : delta.topics) {
     const auto* same = before && after && before->id == after->id ? before.get() : nullptr;
@@ -203,7 +213,8 @@ void FetcherManager::apply(const controller::MetadataDelta& delta) {
       const auto leader = followed_by(settings_.node_id, partition);
       const auto old_leader = old == nullptr ? kNoBroker : followed_by(settings_.node_id, *old);
       const bool same_epoch = old != nullptr && old->leader_epoch == partition.leader_epoch;
-      if (leader != old_leader || (leader != kNoBroker && !same_epoch)) assign(*after, partition.partition, leader);
+      const bool follows_anew = leader != kNoBroker && (!same_epoch || is_another(*after, partition.partition));
+      if (leader != old_leader || follows_anew) assign(*after, partition.partition, leader);
     }
   }
   for (auto& [shard, list] : assignments) shard->assign(std::move(list));

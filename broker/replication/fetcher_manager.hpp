@@ -3,10 +3,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "broker/config/broker_settings.hpp"
 #include "broker/controller/metadata_image.hpp"
+#include "broker/replication/partition_key.hpp"
 #include "protocol/base/ids.hpp"
 
 namespace sluice::broker::peer {
@@ -51,6 +53,7 @@ class FetcherManager {
   PartitionTable& partitions_;
   std::atomic<std::int64_t> broker_epoch_{controller::kNoBrokerEpoch.value()};
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unordered_map<PartitionKey, std::weak_ptr<Partition>> assigned_;  // on the metadata's thread
 };
 
 }  // namespace sluice::broker::replication

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -24,7 +25,8 @@ using controller::AlterPartitionResponse;
 using protocol::ErrorCode;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kChangesMax = 5000;  // of one request
+constexpr std::size_t kChangesMax = 5000;   // of one request
+constexpr std::size_t kLooksAtOnce = 1000;  // partitions
 
 bool is_no_answer(ErrorCode error) {
   return error == ErrorCode::request_timed_out || error == ErrorCode::network_exception ||
@@ -81,6 +83,8 @@ struct IsrChangeDriver::Parts : std::enable_shared_from_this<Parts> {
   void fail(ErrorCode error);
   void retry_later();
   void check();
+  void note_idle(bool only_refusing);
+  void look_at_some();
   void schedule_check();
 
   const Options options;
@@ -99,6 +103,8 @@ struct IsrChangeDriver::Parts : std::enable_shared_from_this<Parts> {
   std::set<PartitionKey> undecided;            // whose last change may have been made, or may yet be
   bool waits = false;                          // for retry_timer
   Clock::time_point idle_noted_at{};
+  std::optional<PartitionTable::Walk> walk;  // under way
+  bool refuses = false;                      // some partition that was met on it
   std::unique_ptr<Timer> retry_timer;
   std::unique_ptr<Timer> check_timer;
 };
@@ -227,21 +233,37 @@ void IsrChangeDriver::Parts::retry_later() {
 }
 
 void IsrChangeDriver::Parts::check() {
+  const auto now = Clock::now();
+  refuses = false;
+  walk = partitions.walk();
+  if (!options.note_idle || now - idle_noted_at < options.lag_max / 2) return look_at_some();
+  idle_noted_at = now;
+  note_idle(false);
+}
+
+/// Some at a time, then what comes next: the look at the partitions, or, at the end of it, the wait for the next one.
+void IsrChangeDriver::Parts::note_idle(bool only_refusing) {
+  if (stopped.load(std::memory_order_relaxed)) return;
+  if (options.note_idle(kLooksAtOnce, only_refusing)) {
+    return thread.post([self = shared_from_this(), only_refusing] { self->note_idle(only_refusing); });
+  }
+  if (only_refusing) return schedule_check();
+  look_at_some();
+}
+
+void IsrChangeDriver::Parts::look_at_some() {
   if (stopped.load(std::memory_order_relaxed)) return;
   const auto now = Clock::now();
-  if (options.note_idle && now - idle_noted_at >= options.lag_max / 2) {
-    idle_noted_at = now;
-    options.note_idle();
-  }
-  bool refuses = false;
-  partitions.for_each([&](const PartitionPtr& partition) {
+  const bool more = walk->visit(kLooksAtOnce, [&](const PartitionPtr& partition) {
     if (!partition->is_leader() || partition->is_only_replica()) return;
     partition->check_isr(now);
     refuses = refuses || partition->check_in_sync() == ErrorCode::not_enough_replicas;
   });
+  if (more) return thread.post([self = shared_from_this()] { self->look_at_some(); });
+  walk.reset();
   // An idle follower that was taken out says nothing that would bring it back, and its partition takes nothing till
   // then.
-  if (refuses && options.note_idle) options.note_idle();
+  if (refuses && options.note_idle) return note_idle(true);
   schedule_check();
 }
 
@@ -270,6 +292,7 @@ void IsrChangeDriver::stop() {
   parts_->thread.post([parts = parts_] {
     parts->check_timer.reset();
     parts->retry_timer.reset();
+    parts->walk.reset();
   });
 }
 

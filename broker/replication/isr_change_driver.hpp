@@ -22,7 +22,8 @@ class PartitionTable;
 /// Takes the ISR changes that partitions led here want to the controller (KIP-497): all that wait in one AlterPartition
 /// request, one request at a time. Brokers that the newest image shows fenced or leaving are not asked for (KIP-841).
 /// What the controller could not be asked is asked again after a short while, for as long as the partition wants it.
-/// Has followers that fell behind looked for once a second, or more often where replica.lag.time.max.ms is short.
+/// Has followers that fell behind looked for once a second, or more often where replica.lag.time.max.ms is short: some
+/// partitions at a time, so that others get their turn on the thread.
 ///
 /// Threading: lives on `thread`, which must be stopped, or outlive `stop`, before this goes; all of it may be called
 /// from any.
@@ -33,8 +34,8 @@ class IsrChangeDriver {
     std::chrono::milliseconds lag_max{30000};         ///< replica.lag.time.max.ms
     std::chrono::milliseconds retry_interval{100};    ///< after a request that nobody answered
     const controller::ImageSource* images = nullptr;  ///< null: every replica may be asked for
-    /// Before the followers are looked at, twice in that time: ReplicaFetchSessions::note_idle.
-    std::function<void()> note_idle{};
+    /// Before the followers are looked at, twice in that time: ReplicaFetchSessions::note_idle. True: there are more.
+    std::function<bool(std::size_t count, bool only_refusing)> note_idle{};
   };
   IsrChangeDriver(const Options& options, IoThread& thread, PartitionTable& partitions,
                   controller::Controller& controller);

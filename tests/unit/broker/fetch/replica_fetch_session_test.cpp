@@ -1,6 +1,9 @@
 #include "broker/fetch/replica_fetch_session.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <ctime>
+#include <iostream>
 
 #include "broker/fetch/replica_fetch_sessions.hpp"
 #include "broker/replication/replica_progress.hpp"
@@ -159,13 +162,64 @@ TEST_CASE("requests of a session are taken in their order", "[fetch]") {
   CHECK(pair.serve(*request).error_code == ErrorCode::invalid_fetch_session_epoch);
 }
 
+TEST_CASE("idle followers are counted a part at a time", "[fetch]") {
+  ReplicaPair pair{5};
+  pair.settle();
+  pair.now += 100s;
+  pair.serve(*pair.ask());  // names nothing
+  pair.session->begin_turns();
+  CHECK(pair.session->note_idle(3, false));
+  CHECK_FALSE(pair.session->note_idle(3, false));
+  CHECK_FALSE(pair.session->note_idle(3, false));
+  for (std::size_t number = 0; number < 5; ++number) {
+    pair.append(static_cast<int>(number));
+    auto& leader = *pair.leader.partitions[number];
+    leader.check_isr(pair.now + 1s);
+    CHECK_FALSE(leader.take_isr_change(pair.now + 1s));
+  }
+}
+
+// SLUICE_PARTITIONS=100000 broker_tests "[.cost]": how long the thread of the quorum is held, in all and at once.
+TEST_CASE("a look at all followers is short at a time", "[.cost]") {
+  // Of this thread's own time, whatever else the machine does.
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+  };
+  const auto ms_since = [&](double start) { return now() - start; };
+  const char* wanted = std::getenv("SLUICE_PARTITIONS");
+  ReplicaPair pair{wanted == nullptr ? 10'000 : std::atoi(wanted)};
+  pair.settle();
+  auto& partitions = pair.leader.partitions;
+  double longest = 0;
+  auto begun = now();
+  for (std::size_t from = 0; from < partitions.size(); from += 1000) {
+    const auto slice = now();
+    const auto end = std::min(from + 1000, partitions.size());
+    for (auto number = from; number < end; ++number) partitions[number]->check_isr(pair.now);
+    longest = std::max(longest, ms_since(slice));
+  }
+  std::cout << "partitions=" << partitions.size() << " check_isr ms=" << ms_since(begun) << " longest=" << longest;
+  longest = 0;
+  begun = now();
+  pair.session->begin_turns();
+  for (bool more = true; more;) {
+    const auto slice = now();
+    more = pair.session->note_idle(1000, false);
+    longest = std::max(longest, ms_since(slice));
+  }
+  std::cout << " note_idle ms=" << ms_since(begun) << " longest=" << longest << "\n";
+}
+
 TEST_CASE("a follower that has everything is in sync, however long ago it said so", "[fetch]") {
   ReplicaPair pair{1};
   pair.settle();
   auto& leader = *pair.leader.partitions[0];
   pair.now += 100s;
   pair.serve(*pair.ask());  // names nothing
-  pair.session->note_idle();
+  pair.session->begin_turns();
+  CHECK_FALSE(pair.session->note_idle(1, false));
   pair.append(0);
   pair.now += 1s;
   leader.check_isr(pair.now);
