@@ -41,6 +41,11 @@ bool Atlas::may_lose_disk(HostId node) const {
   return has_company(node, true) && world_.watchers->quorum.may_lose_disk(world_.node(node).key());
 }
 
+bool Atlas::may_be_replaced(HostId node) const {
+  return has_company(node, world_.settings.durability == broker::config::Durability::fsync) &&
+         world_.watchers->quorum.may_lose_disk(world_.node(node).key());
+}
+
 bool Atlas::may_end_uncleanly(HostId node) const {
   if (world_.settings.durability == broker::config::Durability::fsync) return true;
   return std::ranges::all_of(damaged_, [&](HostId id) { return id == node; });

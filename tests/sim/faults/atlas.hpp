@@ -17,6 +17,8 @@ class Atlas {
 
   /// Whether what that node has may be lost altogether.
   bool may_lose_disk(HostId node) const;
+  /// Whether an operator may replace its disk, damaged as it is: others have everything.
+  bool may_be_replaced(HostId node) const;
   /// Whether that node may lose what it had not synced, by which nothing is lost that others rely on.
   bool may_lose_unsynced(HostId node) const;
   /// Whether its process may end without a word, its disk being as it was. The controller can't tell that from a loss
