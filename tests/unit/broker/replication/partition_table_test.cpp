@@ -1,6 +1,7 @@
 #include "broker/replication/partition_table.hpp"
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstdio>
 
 #include "broker/replication/log_syncer.hpp"
@@ -215,6 +216,33 @@ TEST_CASE("records whose topic is not known, its file being damaged, are left as
   CHECK(it.find() == nullptr);
   REQUIRE(it.has_log());
   CHECK(it.logs->find({"t", PartitionId{0}})->log_end_offset() == Offset{3});
+  const std::vector<controller::OfflineReplica> unserved{{.topic_id = it.id, .partition = PartitionId{0}}};
+  CHECK(it.table->unserved() == unserved);
+  it.apply({.replicas = {kOther}, .leader = kOther, .epoch = 2});
+  CHECK(it.table->unserved().empty());
+}
+
+TEST_CASE("a replica that finds no room is told of as not served, until a later image finds some", "[partition_table]") {
+  Table it;
+  it.fs.inject({.operation = storage::Operation::create_directories, .path_contains = "t-1", .error = ENOSPC});
+  it.apply({.partitions = 2});
+  CHECK(it.find(1) == nullptr);
+  CHECK(it.table->unserved().size() == 1);
+  it.apply({.partitions = 2, .leader = kOther, .epoch = 1});
+  CHECK(it.find(1) != nullptr);
+  CHECK(it.table->unserved().empty());
+}
+
+TEST_CASE("a failed directory's replicas are told of as not served", "[partition_table]") {
+  Table it;
+  it.apply({.partitions = 2});
+  auto bytes = test::batch_of(3, 10);
+  REQUIRE(it.find()->append(*record::MutableBatch::parse(bytes), kSomeTime).has_value());
+  it.fs.inject({.operation = storage::Operation::sync, .path_contains = ".log", .error = ENOSPC});
+  it.find()->sync_now();
+  CHECK(it.table->drop_failed_directories() == 2);
+  CHECK(it.table->unserved().size() == 2);
+  CHECK(it.find() == nullptr);
 }
 
 TEST_CASE("thousands of partitions change their leader in a moment", "[.][partition_table_speed]") {
