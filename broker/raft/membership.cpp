@@ -13,7 +13,8 @@ Refusal Raft::check_change() const {
   // knows of may be committed, and its majorities need not meet those of this one.
   const bool may_begin = has_committed_in_term() || SLUICE_BUG("raft: changes voters before it committed anything");
   if (!may_begin) return Refusal::no_commit_in_term;
-  if (log_.configuration_index() > log_.commit_index()) return Refusal::change_pending;
+  const bool is_pending = log_.configuration_index() > log_.commit_index();
+  if (is_pending && !SLUICE_BUG("raft: changes voters while a change is pending")) return Refusal::change_pending;
   return Refusal::none;
 }
 

@@ -38,7 +38,7 @@ void Simulation::mend() {
       continue;
     }
     if (node.process().serves()) tried_again_.erase(id);
-    if (node.process().serves() && !atlas_.is_sound(id)) {
+    if (node.process().serves() && !atlas_.is_sound(id) && atlas_.may_be_replaced(id)) {
       ++counts_["rot found"];
       wipe_and_restart(node);
     }
@@ -67,15 +67,22 @@ void Simulation::mend() {
   });
 }
 
-void Simulation::heal() {
+/// Nothing more befalls anybody, and nothing holds the network or a disk back.
+void Simulation::calm() {
   is_healed_ = true;
-  world_->trace.note("heal", 0);
   world_->network.set_weather({});
   world_->network.heal_cuts();
-  for (auto& producer : producers_) producer->stop();
   for (auto& [id, node] : world_->nodes) {
     node->calm_disk();
     node->stall_disk(Instant{0});
+  }
+}
+
+void Simulation::heal() {
+  world_->trace.note("heal", 0);
+  calm();
+  for (auto& producer : producers_) producer->stop();
+  for (auto& [id, node] : world_->nodes) {
     if (!node->is_up()) node->start();
   }
 }

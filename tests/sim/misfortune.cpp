@@ -173,6 +173,7 @@ void Simulation::rot(Node& node) {
   node.die(random_.percent(50) ? Death::killed : Death::power_loss);
   if (node.is_up()) return;
   atlas_.note_damaged(node.id());
+  world_->watchers->replicas.note_wiped(node.id());
   auto& disk = node.disk();
   std::vector<std::string> files;
   const auto gather = [&](auto& self, const std::string& directory) -> void {
@@ -203,6 +204,20 @@ void Simulation::rot(Node& node) {
     if (world_->trace.is_told()) world_->trace.tell(node.id(), "rot in " + path + " at " + std::to_string(position));
   }
   start_later(node, faults_.down_max);
+}
+
+/// Whoever has just been elected is asked for changes of voters before it may make one, and for two at once.
+void Simulation::hurry_voter_changes(broker::raft::Term known) {
+  world_->scheduler.after(15ms, [this, known] {
+    if (is_healed_) return;
+    auto* leader = quorum_leader();
+    const auto term = leader == nullptr ? known : leader->process().quorum().raft().term();
+    if (term != known) {
+      change_voters();
+      change_voters();
+    }
+    hurry_voter_changes(term);
+  });
 }
 
 void Simulation::change_voters() {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <spdlog/spdlog.h>
 
+#include "tests/sim/scripts.hpp"
 #include "tests/sim/simulation.hpp"
 
 // Bugs that other systems had, each as a short script: what went wrong there must go right here. The names are those of
@@ -289,6 +290,16 @@ TEST_CASE("etcd#20418: a leader that was paused serves nothing of what was over 
         }
       },
       calm(3, 3, 2));
+}
+
+TEST_CASE("who falls behind leaves the ISR though it fetches, and who led the quorum reads nothing that is over",
+          "[sim][scenario]") {
+  spdlog::set_level(spdlog::level::off);
+  for (const auto& script : scripts()) {
+    INFO(script.name);
+    Simulation simulation{7, script.plan()};
+    CHECK_NOTHROW(script.play(simulation));
+  }
 }
 
 TEST_CASE("with the quorum lost, partitions go on with the leaders they have", "[sim][scenario]") {

@@ -25,6 +25,9 @@ Simulation::Simulation(std::uint64_t seed, Plan plan)
       random_(seed),
       faults_(draw_faults(random_)),
       produce_interval_(random_.one_of<Duration>({300ms, 1s, 3s})),
+      administer_interval_(plan.administer_interval),
+      read_interval_(plan.read_interval),
+      heals_core_first_(plan.heals_core_first),
       world_([&] {
         const auto settings = settings_for(random_, plan);
         const auto weather = weather_for(random_, plan);
@@ -104,6 +107,8 @@ void Simulation::run(Duration faulty) {
   run_for(10s);
   if (faults_.total() > 0) schedule_misfortune();
   administer();
+  if (read_interval_ > Duration{0}) read_metadata();
+  if (administer_interval_ > Duration{0} && faults_.voter_changes > 0) hurry_voter_changes(broker::raft::kNoTerm);
   mend();
   const auto late = world_->scheduler.now() + faulty / 2;
   step_until(late);
@@ -111,6 +116,7 @@ void Simulation::run(Duration faulty) {
     if (!node->is_up() && node->was_never_up()) node->start();
   }
   step_until(late + faulty / 2);
+  if (heals_core_first_) heal_core();
   heal_and_check();
 }
 

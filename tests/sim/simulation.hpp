@@ -24,8 +24,14 @@ struct Plan {
   std::optional<Settings> settings{};
   std::optional<FaultPlan> faults{};
   std::optional<NetworkWeather> weather{};
-  Duration produce_interval{0};  ///< 0: drawn
+  Duration produce_interval{0};     ///< 0: drawn
+  Duration administer_interval{0};  ///< of commands; 0: seldom
+  Duration read_interval{0};        ///< of linearizable reads of the metadata; 0: none
+  bool heals_core_first{false};     ///< before everything is healed a part that is enough must do its work alone
 };
+
+/// Small time-outs, much to do, and one misfortune after the other: a minute of it is like an hour of other runs.
+Plan rough_plan(std::uint64_t seed);
 
 /// A cluster on a simulated network, simulated disks and virtual time; one thread, one seed, one run bit for bit.
 ///
@@ -64,6 +70,9 @@ class Simulation {
   void submit(HostId via, broker::controller::ControllerRequest request,
               std::function<void(broker::controller::ControllerResponse*)> done);
 
+  /// One entry more of the metadata log, and nothing else; asked of that node.
+  void write_command(HostId via);
+
   std::uint64_t digest() const { return world_->trace.digest(); }
   std::string describe_failure() const;
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
@@ -88,6 +97,9 @@ class Simulation {
   void on_topic_created(Topic& topic);
   std::vector<Target> targets_of(const Topic& topic) const;
   void administer();
+  void write_command_somewhere();
+  void hurry_voter_changes(broker::raft::Term known);
+  void read_metadata();
   void delete_topic();
   void create_partitions();
   void elect_leaders();
@@ -103,6 +115,9 @@ class Simulation {
   void change_voters();
   // heal.cpp
   void heal();
+  void calm();
+  void heal_core();
+  bool is_enough_without(const std::set<HostId>& left_out) const;
   void wipe_and_restart(Node& node);
   bool has_converged(std::string* why = nullptr) const;
   void read_everything();
@@ -113,6 +128,9 @@ class Simulation {
   Random random_;
   FaultPlan faults_;
   Duration produce_interval_;
+  Duration administer_interval_;
+  Duration read_interval_;
+  bool heals_core_first_;
   std::unique_ptr<World> world_;
   Atlas atlas_;
   History history_;

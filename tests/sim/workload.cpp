@@ -33,7 +33,7 @@ void Simulation::create_topic(const std::string& name, int partitions, bool loss
     config.value = std::move(value);
   };
   set("min.insync.replicas", std::to_string(world_->settings.min_in_sync));
-  set("segment.bytes", std::to_string(std::max<std::uint32_t>(world_->settings.segment_bytes, 1 << 20)));
+  set("segment.bytes", std::to_string(std::max(world_->settings.segment_bytes, world_->settings.segment_bytes_min)));
   set("segment.index.bytes", "480");
   set("index.interval.bytes", "256");
   if (world_->settings.durability == broker::config::Durability::fsync) set("flush.messages", "1");
@@ -129,8 +129,14 @@ void Simulation::start_clients() {
 }
 
 void Simulation::administer() {
-  world_->scheduler.after(random_.between(5s, 60s), [this] {
+  const bool is_busy = administer_interval_ > Duration{0};
+  const auto wait = is_busy ? random_.within(administer_interval_ * 2) : random_.between(5s, 60s);
+  world_->scheduler.after(wait, [this, is_busy] {
     if (is_healed_) return;
+    if (is_busy && random_.percent(80)) {
+      write_command_somewhere();
+      return administer();
+    }
     const auto choice = random_.roll(10);
     if (choice < 2 && topics_.size() < 6) {
       const auto kind = random_.one_of<const char*>({"clean-", "plain-", "lossy-"});
@@ -143,6 +149,33 @@ void Simulation::administer() {
       elect_leaders();
     }
     administer();
+  });
+}
+
+void Simulation::write_command_somewhere() {
+  write_command(static_cast<HostId>(1 + random_.roll(world_->settings.nodes)));
+}
+
+void Simulation::write_command(HostId via) {
+  const auto* broker = world_->watchers->metadata.latest().find_broker(BrokerId{via});
+  if (broker == nullptr) return;
+  protocol::AllocateProducerIdsRequest request;
+  request.broker_id = broker->id;
+  request.broker_epoch = broker->epoch.value();
+  submit(via, {.body = request}, [this](ControllerResponse* response) {
+    const auto* given =
+        response == nullptr ? nullptr : std::get_if<protocol::AllocateProducerIdsResponse>(&response->body);
+    if (given == nullptr || given->error_code != ErrorCode::none) return;
+    world_->watchers->metadata.check_producer_ids(given->producer_id_start.value(), given->producer_id_len);
+  });
+}
+
+/// Somebody who wants to know of the metadata as they are, asks any node.
+void Simulation::read_metadata() {
+  world_->scheduler.after(random_.within(read_interval_ * 2), [this] {
+    auto& node = world_->node(static_cast<HostId>(1 + random_.roll(world_->settings.nodes)));
+    if (!node.is_paused()) node.run([](Process& process) { process.quorum().read(); });
+    if (!is_healed_) read_metadata();
   });
 }
 

@@ -29,6 +29,32 @@ std::vector<std::byte> make_batch(const std::vector<Value>& values, std::int64_t
   return {built.begin(), built.end()};
 }
 
+namespace {
+
+void append(World& world, Node& node, const std::shared_ptr<broker::replication::Partition>& partition,
+            LeaderEpoch leader_epoch, std::vector<std::byte> batch, bool acks_all,
+            const Network::Reply<ProduceAnswer>& reply) {
+  const auto refuse = [&](ErrorCode error) { reply({.error = error}); };
+  node.process().replicas().touch();
+  const auto parsed = record::MutableBatch::parse(batch);
+  require(parsed.has_value(), "batches are whole", node.id());
+  const auto appended = partition->append(*parsed, node.clock().wall());
+  if (!appended) return refuse(broker::api::to_error_code(appended.error()));
+  require(appended->duplicate || partition->is_leader(), "only leaders append", node.id(),
+          partition->name().to_string(), appended->base_offset);
+  if (!acks_all) return reply({.base_offset = appended->base_offset});
+  const auto end = appended->last_offset + 1;
+  world.watchers->replicas.note_waiting(node, *partition);
+  auto acknowledge = [&world, &node, partition, reply, end, base = appended->base_offset](ErrorCode outcome) {
+    world.watchers->replicas.note_answered(node, *partition);
+    if (outcome == ErrorCode::none) world.watchers->replicas.check_acknowledged(node, *partition, end);
+    reply({.error = outcome, .base_offset = outcome == ErrorCode::none ? base : kNoOffset});
+  };
+  partition->when_replicated(end, std::move(acknowledge), leader_epoch);
+}
+
+}  // namespace
+
 void serve_produce(World& world, Node& node, const PartitionKey& key, std::vector<std::byte> batch, bool acks_all,
                    const Network::Reply<ProduceAnswer>& reply) {
   const auto refuse = [&](ErrorCode error) { reply({.error = error}); };
@@ -39,18 +65,14 @@ void serve_produce(World& world, Node& node, const PartitionKey& key, std::vecto
   if (acks_all) {
     if (const auto error = partition->check_in_sync(); error != ErrorCode::none) return refuse(error);
   }
+  // Threads of a broker: another may lead by the time that it appends.
   const auto leader_epoch = partition->leader_epoch();
-  const auto parsed = record::MutableBatch::parse(batch);
-  require(parsed.has_value(), "batches are whole", node.id());
-  const auto appended = partition->append(*parsed, node.clock().wall());
-  if (!appended) return refuse(broker::api::to_error_code(appended.error()));
-  if (!acks_all) return reply({.base_offset = appended->base_offset});
-  const auto end = appended->last_offset + 1;
-  auto acknowledge = [&world, &node, partition, reply, end, base = appended->base_offset](ErrorCode outcome) {
-    if (outcome == ErrorCode::none) world.watchers->replicas.check_acknowledged(node, *partition, end);
-    reply({.error = outcome, .base_offset = outcome == ErrorCode::none ? base : kNoOffset});
-  };
-  partition->when_replicated(end, std::move(acknowledge), leader_epoch);
+  const auto delay = world.settings.append_delay;
+  if (delay == Duration{0}) return append(world, node, partition, leader_epoch, std::move(batch), acks_all, reply);
+  node.after(delay, [&world, &node, partition, leader_epoch, batch = std::move(batch), acks_all,
+                                          reply](Process&) mutable {
+    append(world, node, partition, leader_epoch, std::move(batch), acks_all, reply);
+  });
 }
 
 ConsumeAnswer serve_consume(Node& node, const PartitionKey& key, LeaderEpoch current, Offset from,

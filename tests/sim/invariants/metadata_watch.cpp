@@ -66,13 +66,14 @@ void MetadataWatch::compare(HostId node, LogIndex index, const Image& image) {
   if (images_.size() > kImagesKept) images_.erase(images_.begin());
 }
 
-void MetadataWatch::check_applied(HostId node, LogIndex index, std::span<const MetadataRecord> records,
+bool MetadataWatch::check_applied(HostId node, LogIndex index, std::span<const MetadataRecord> records,
                                   const ClusterState& state) {
   compare(node, index, state.image());
-  if (index <= latest_index_) return;
+  if (index <= latest_index_) return false;
   check_first(index, records, state.image());
   latest_ = state.image();
   latest_index_ = index;
+  return true;
 }
 
 void MetadataWatch::check_restored(HostId node, LogIndex index, const ClusterState& state) {
@@ -88,14 +89,56 @@ void MetadataWatch::check_first(LogIndex index, std::span<const MetadataRecord> 
       const auto* before = latest_.find_broker(broker->broker.id);
       if (now == nullptr) continue;
       require(before == nullptr || now->epoch >= before->epoch, "broker epochs grow", index, now->id, now->epoch);
+      if (broker->broker.epoch == kNoBrokerEpoch) check_registered(*now, after);
     }
     if (const auto* partition = std::get_if<PartitionRecord>(&record)) {
       const auto* topic = after.find_topic(partition->topic_id);
       if (topic == nullptr) continue;
       const auto* now = topic->find_partition(partition->partition.partition);
       if (now != nullptr) check_partition(*topic, *now, after);
+      const auto* topic_before = latest_.find_topic(topic->id);
+      const auto* before = topic_before == nullptr ? nullptr : topic_before->find_partition(now->partition);
+      if (before != nullptr) check_leaving(*topic, *before, *now, records);
     }
   }
+}
+
+/// KIP-966: whoever may have lost its tail is not relied on, unless there is nobody else.
+void MetadataWatch::check_registered(const BrokerImage& broker, const Image& after) const {
+  if (broker.was_shut_down_cleanly) return;
+  after.for_each_topic([&](const TopicImage& topic) {
+    for (const auto& partition : topic.partitions) {
+      require(!has(partition.elr, broker.id) && (!partition.is_in_sync(broker.id) || partition.isr.size() == 1),
+              "who lost its tail is neither in sync nor eligible (KIP-966)", broker.id, topic.name, partition.partition);
+    }
+  });
+}
+
+/// KIP-966: who leaves an ISR that is, or gets, too small can still be elected, unless it comes back without its tail.
+void MetadataWatch::check_leaving(const TopicImage& topic, const PartitionImage& before, const PartitionImage& now,
+                                  std::span<const MetadataRecord> records) const {
+  const auto registers = [&](BrokerId id) {
+    return std::ranges::any_of(records, [&](const MetadataRecord& record) {
+      const auto* broker = std::get_if<BrokerRecord>(&record);
+      return broker != nullptr && broker->broker.id == id && broker->broker.epoch == kNoBrokerEpoch;
+    });
+  };
+  require(!now.isr.empty() || before.isr.empty() || std::ranges::any_of(before.isr, registers),
+          "an ISR loses its last member only with its disk", topic.name, now.partition, now.partition_epoch);
+  const bool is_clean = now.leader == kNoBroker || before.is_in_sync(now.leader) || has(before.elr, now.leader);
+  if (!is_clean || now.isr.size() >= enough(topic, now) || now.recovery == LeaderRecovery::recovering) return;
+  const auto stays = [&](BrokerId id) {
+    return !now.has_replica(id) || now.is_in_sync(id) || has(now.elr, id) || registers(id);
+  };
+  require(std::ranges::all_of(before.isr, stays) && std::ranges::all_of(before.elr, stays),
+          "who leaves an ISR that is too small stays eligible (KIP-966)", topic.name, now.partition,
+          now.partition_epoch);
+}
+
+std::size_t MetadataWatch::enough(const TopicImage& topic, const PartitionImage& partition) const {
+  const auto configured = topic.configs.find("min.insync.replicas");
+  const auto min = configured == topic.configs.end() ? min_in_sync_ : std::stoi(configured->second);
+  return std::min<std::size_t>(static_cast<std::size_t>(min), partition.replicas.size());
 }
 
 void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImage& now, const Image& after) {
@@ -109,10 +152,7 @@ void MetadataWatch::check_partition(const TopicImage& topic, const PartitionImag
   tell(std::ranges::all_of(now.elr, [&](BrokerId id) { return now.has_replica(id); }), "the ELR are replicas");
   tell(std::ranges::none_of(now.isr, [&](BrokerId id) { return has(now.elr, id); }),
        "ISR and ELR have nobody in common");
-  const auto configured = topic.configs.find("min.insync.replicas");
-  const auto min = configured == topic.configs.end() ? min_in_sync_ : std::stoi(configured->second);
-  const auto enough = std::min<std::size_t>(static_cast<std::size_t>(min), now.replicas.size());
-  tell(now.isr.size() < enough || now.elr.empty(), "with enough in sync there is no ELR");
+  tell(now.isr.size() < enough(topic, now) || now.elr.empty(), "with enough in sync there is no ELR");
   const auto* leader = after.find_broker(now.leader);
   tell(now.leader == kNoBroker || (leader != nullptr && !leader->fenced), "a leader is not fenced");
 

@@ -19,8 +19,8 @@ class MetadataWatch {
 
   explicit MetadataWatch(int min_in_sync) : min_in_sync_(min_in_sync) {}
 
-  /// A node applied a committed command.
-  void check_applied(HostId node, broker::raft::LogIndex index,
+  /// A node applied a committed command. Whether it is the first one to do so.
+  bool check_applied(HostId node, broker::raft::LogIndex index,
                      std::span<const broker::controller::MetadataRecord> records,
                      const broker::controller::ClusterState& state);
   void check_restored(HostId node, broker::raft::LogIndex index, const broker::controller::ClusterState& state);
@@ -35,6 +35,12 @@ class MetadataWatch {
   void compare(HostId node, broker::raft::LogIndex index, const Image& image);
   void check_first(broker::raft::LogIndex index, std::span<const broker::controller::MetadataRecord> records,
                    const Image& after);
+  void check_registered(const broker::controller::BrokerImage& broker, const Image& after) const;
+  void check_leaving(const broker::controller::TopicImage& topic, const broker::controller::PartitionImage& before,
+                     const broker::controller::PartitionImage& now,
+                     std::span<const broker::controller::MetadataRecord> records) const;
+  std::size_t enough(const broker::controller::TopicImage& topic,
+                     const broker::controller::PartitionImage& partition) const;
   void check_partition(const broker::controller::TopicImage& topic, const broker::controller::PartitionImage& now,
                        const Image& after);
 

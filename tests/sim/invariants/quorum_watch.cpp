@@ -1,5 +1,7 @@
 #include "tests/sim/invariants/quorum_watch.hpp"
 
+#include <algorithm>
+
 #include "broker/raft/quorum.hpp"
 
 namespace sluice::sim {
@@ -39,6 +41,8 @@ void QuorumWatch::watch(const ReplicaKey& key, const Raft& raft, const RaftStore
   require(durable.term >= before.state.term, "a term is not forgotten", key, durable.term, before.state.term);
   require(durable.term > before.state.term || !before.state.vote || durable.vote == before.state.vote,
           "a vote is not forgotten (3.8)", key, durable.term);
+  require(raft.term() == durable.term && raft.hard_state().vote == durable.vote,
+          "a server goes on with the vote that its disk has (3.8)", key, durable.term);
   if (before.last > kNoIndex && before.last > server.disk.snapshot.index) {
     const auto last_term = before.terms.back();
     const bool is_there = holds(server.disk, before.last, last_term);
@@ -79,6 +83,10 @@ void QuorumWatch::check(const ReplicaKey& key) {
   require(log.commit_index() <= log.last_index(), "what is committed is in the log", key);
   require(raft.is_voter() || (raft.role() != Role::candidate && raft.role() != Role::pre_candidate),
           "who is no voter asks for no votes", key);
+  const bool leads_on = raft.role() == Role::leader && server.leads_in == raft.term();
+  require(!leads_on || log.commit_index() == server.commit || log.term(log.commit_index()) == raft.term(),
+          "leaders commit what is of older terms with an entry of their own (5.4.2)", key, log.commit_index());
+  server.leads_in = raft.role() == Role::leader ? raft.term() : Term{};
   while (server.commit < log.commit_index()) {
     auto news = log.entries(server.commit + 1, log.commit_index() + 1, std::size_t{1} << 20);
     if (news.empty()) {  // a snapshot jumped over them
@@ -124,6 +132,7 @@ void QuorumWatch::check_entries(const ReplicaKey& key, const std::vector<Entry>&
   if (found == servers_.end() || found->second.raft == nullptr) return;
   const auto& log = found->second.raft->log();
   auto& server = found->second;
+  check_voter_changes(*server.raft, entries);
   if (!entries.empty() && entries.front().index <= server.disk.last && !server.replaced_from) {
     server.replaced_from = entries.front();
   }
@@ -195,6 +204,32 @@ void QuorumWatch::check_applied(const ReplicaKey& key, const Entry& entry) {
   const auto& known = committed_[static_cast<std::size_t>(entry.index.value() - 1)];
   require(known.term == entry.term && known.checksum == entry.checksum,
           "state machines apply the same (state machine safety, 3.2)", key, entry.index);
+}
+
+void QuorumWatch::check_read(const ReplicaKey& key, LogIndex began, LogIndex index) {
+  ++reads_;
+  require(index >= began, "a read is as new as what was committed when it began (linearizability, 6.4)", key, index,
+          began);
+}
+
+/// Thesis 4.1 and its correction: one voter at a time, and not before the leader knows what is committed.
+void QuorumWatch::check_voter_changes(const Raft& leader, const std::vector<Entry>& entries) const {
+  if (leader.role() != Role::leader) return;
+  const auto& log = leader.log();
+  // The first entry of a term may name the same voters in full.
+  const auto change = std::find_if(entries.rbegin(), entries.rend(), [&](const Entry& entry) {
+    return entry.type == EntryType::configuration && entry.term == leader.term() &&
+           log.term(entry.index - 1) == entry.term;
+  });
+  if (change == entries.rend()) return;
+  const auto index = change->index;
+  require(log.term(log.commit_index()) == leader.term(), "a leader changes voters only once it committed (4.1)",
+          leader.self(), index);
+  for (auto before = log.commit_index() + 1; before < index; before = before + 1) {
+    const auto entry = log.entries(before, before + 1, 1);
+    require(entry.empty() || entry.front().type != EntryType::configuration,
+            "one change of voters at a time (4.1)", leader.self(), index, before);
+  }
 }
 
 void QuorumWatch::check_installed(const ReplicaKey& key, const SnapshotMeta& snapshot) {

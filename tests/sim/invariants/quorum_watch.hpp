@@ -40,6 +40,10 @@ class QuorumWatch {
   void check_applied(const ReplicaKey& key, const Entry& entry);
   void check_installed(const ReplicaKey& key, const broker::raft::SnapshotMeta& snapshot);
 
+  /// A read that began when all up to `began` was committed is to be served from `index` on.
+  void check_read(const ReplicaKey& key, LogIndex began, LogIndex index);
+
+  std::size_t reads() const { return reads_; }
   LogIndex commit_index() const { return LogIndex{static_cast<std::int64_t>(committed_.size())}; }
   std::size_t leaders() const { return leaders_.size(); }
   /// How many servers have what is committed on their disks, and how many voters there are: for the fault atlas.
@@ -60,6 +64,7 @@ class QuorumWatch {
     LogIndex commit{};
     LogIndex applied{};
     Term term{};
+    Term leads_in{};
     bool was_voter = true;  // when its process ended
     bool is_rotten = false;
     std::optional<Entry> replaced_from;  // a newer leader's entries replace those from there on; not written yet
@@ -78,6 +83,7 @@ class QuorumWatch {
   static void read_disk(Watched& server);
   static bool holds(const Disk& disk, LogIndex index, Term term);
   void note_committed(const Watched& server, const Entry& entry);
+  void check_voter_changes(const broker::raft::Raft& leader, const std::vector<Entry>& entries) const;
   void check_leader_has_committed(const broker::raft::Raft& leader) const;
   void check_majority_has(const broker::raft::Raft& leader, LogIndex index, Term term) const;
 
@@ -86,6 +92,7 @@ class QuorumWatch {
   std::map<std::pair<ReplicaKey, Term>, ReplicaKey> votes_;
   std::map<std::pair<LogIndex, Term>, Lineage> entries_;
   std::vector<Identity> committed_;  // of index 1, 2, ...
+  std::size_t reads_ = 0;
 };
 
 }  // namespace sluice::sim

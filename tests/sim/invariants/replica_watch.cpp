@@ -69,14 +69,19 @@ void ReplicaWatch::check(Node& node, Model& model, Partition& partition) {
     if (mark > from)
       compare(node.id(), model, partition, std::max(from, Offset{0}), mark, "logs match below the high watermark");
   }
-  const auto now_durable = durable_end(partition);
+  // A log that was just opened does not know how much of it was synced in the life before.
+  const auto now_durable = std::max(durable_end(partition), std::min(seen.durable_end, end));
   if (seen.tainted && now_durable >= model.end) seen.tainted = false;
   seen = {.life = &partition,
           .epoch = epoch,
           .led = leads,
           .high_watermark = mark,
           .durable_end = now_durable,
-          .tainted = seen.tainted};
+          .tainted = seen.tainted,
+          .is_back = seen.is_back,
+          .waiting = seen.waiting};
+  require(leads || seen.waiting == 0, "who does not lead any more tells those who wait", node.id(), model.name,
+          seen.waiting);
 }
 
 void ReplicaWatch::check_new_leader(Node& node, Model& model, Partition& partition, bool lossy) {
@@ -155,14 +160,75 @@ void ReplicaWatch::check_acknowledged(Node& node, const Partition& partition, Of
   check_members_have(node, model, partition, end, "all of ISR and ELR have what is acknowledged");
 }
 
+void ReplicaWatch::note_waiting(Node& node, const Partition& partition) {
+  ++models_[{partition.topic_id(), partition.name().partition}].seen[node.id()].waiting;
+}
+
+void ReplicaWatch::note_answered(Node& node, const Partition& partition) {
+  auto& waiting = models_[{partition.topic_id(), partition.name().partition}].seen[node.id()].waiting;
+  waiting = std::max(0, waiting - 1);
+}
+
+void ReplicaWatch::check_metadata(std::span<const broker::controller::MetadataRecord> records) {
+  for (const auto& record : records) {
+    const auto* broker = std::get_if<broker::controller::BrokerRecord>(&record);
+    if (broker != nullptr && broker->broker.epoch == broker::controller::kNoBrokerEpoch) {
+      note_registered(broker->broker.id.value());
+    }
+  }
+  for (const auto& record : records) {
+    const auto* changed = std::get_if<broker::controller::PartitionRecord>(&record);
+    if (changed == nullptr || is_lossy(changed->topic_id)) continue;
+    const auto found = models_.find({changed->topic_id, changed->partition.partition});
+    if (found == models_.end()) continue;
+    const auto& now = changed->partition;
+    const auto has_all = [&](BrokerId member) {
+      const auto seen = found->second.seen.find(member.value());
+      if (seen == found->second.seen.end() || seen->second.tainted) return;
+      require(seen->second.durable_end >= found->second.end, "who joins the ISR or the ELR has everything",
+              found->second.name, "member", member, "has", seen->second.durable_end, "of", found->second.end, "epoch",
+              now.leader_epoch, "partition epoch", now.partition_epoch);
+    };
+    std::ranges::for_each(now.isr, has_all);
+    std::ranges::for_each(now.elr, has_all);
+    for (auto& [node, seen] : found->second.seen) {
+      const bool counts = now.is_in_sync(BrokerId{node}) || std::ranges::find(now.elr, BrokerId{node}) != now.elr.end();
+      if (seen.is_back && !counts) seen.tainted = seen.is_back = false;
+    }
+  }
+}
+
+/// What it lost it is no longer relied on for, once the metadata have it out of what it was in.
+void ReplicaWatch::note_registered(HostId node) {
+  for (auto& [key, model] : models_) {
+    const auto found = model.seen.find(node);
+    if (found == model.seen.end() || !found->second.tainted) continue;
+    const auto* topic = metadata_.latest().find_topic(key.topic_id);
+    const auto* image = topic == nullptr ? nullptr : topic->find_partition(key.partition);
+    const bool counts = image != nullptr && (image->is_in_sync(BrokerId{node}) ||
+                                             std::ranges::find(image->elr, BrokerId{node}) != image->elr.end());
+    found->second.is_back = counts;
+    found->second.tainted = counts;
+  }
+}
+
 void ReplicaWatch::note_down(Node& node, bool loses_unsynced) {
   if (!node.is_up()) return;
+  // Also of what its process has closed already.
+  for (auto& [key, model] : models_) {
+    const auto found = model.seen.find(node.id());
+    if (found == model.seen.end()) continue;
+    found->second.life = nullptr;
+    found->second.led = false;
+    found->second.waiting = 0;
+  }
   node.process().replicas().for_each([&](const std::shared_ptr<Partition>& partition) {
     auto& seen = models_[{partition->topic_id(), partition->name().partition}].seen[node.id()];
-    seen.life = nullptr;
-    seen.led = false;
     const bool is_os = durability_ == Durability::os;
-    if (is_os && loses_unsynced) seen.tainted = true;  // Atlas has seen to it that another has everything
+    if (is_os && loses_unsynced) {
+      seen.tainted = true;  // Atlas has seen to it that another has everything
+      seen.is_back = false;
+    }
     if (partition->log().is_offline()) return;
     seen.durable_end = is_os && !loses_unsynced ? partition->log_end_offset() : partition->log().synced_end_offset();
   });

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ class ReplicaWatch {
   void note_wiped(HostId node);
   /// A producer is told that everything below `end` is on all replicas that count.
   void check_acknowledged(Node& node, const Partition& partition, Offset end);
+  /// A producer waits for its acknowledgement, by this replica.
+  void note_waiting(Node& node, const Partition& partition);
+  void note_answered(Node& node, const Partition& partition);
+  /// Committed: who is in sync or eligible by that must have everything.
+  void check_metadata(std::span<const broker::controller::MetadataRecord> records);
   /// Of keys that may lose what was acknowledged only what follows from no loss is checked.
   void allow_loss(const Uuid& topic_id) { lossy_.insert_or_assign(topic_id, true); }
   bool is_lossy(const Uuid& topic_id) const { return lossy_.contains(topic_id); }
@@ -60,6 +66,8 @@ class ReplicaWatch {
     Offset high_watermark = kNoOffset;
     Offset durable_end{0};  // when it was seen last
     bool tainted = false;   // its disk, or with durability=os what it had not synced, was lost: it is elsewhere
+    bool is_back = false;   // tainted, and registered since
+    int waiting = 0;        // for acknowledgements
   };
   struct Model {
     std::string name;
@@ -76,6 +84,7 @@ class ReplicaWatch {
   void commit(Node& node, Model& model, Partition& partition, Offset to, bool lossy);
   void check_members_have(Node& node, const Model& model, const Partition& partition, Offset end,
                           const char* promise) const;
+  void note_registered(HostId node);
   static std::optional<std::vector<Batch>> batches(const Partition& partition, Offset from, Offset to);
   void compare(HostId node, const Model& model, const Partition& partition, Offset from, Offset to,
                const char* promise) const;

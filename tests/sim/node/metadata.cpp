@@ -41,7 +41,9 @@ void Metadata::apply(std::vector<raft::Entry> entries) {
     require(records.has_value(), "committed commands are understood", node_.id(), entry.index);
     state_.replay(*records, Offset{entry.index.value()});
     offer(state_.take_change());  // whose image is not changed any more
-    world_.watchers->metadata.check_applied(node_.id(), entry.index, *records, state_);
+    if (world_.watchers->metadata.check_applied(node_.id(), entry.index, *records, state_)) {
+      world_.watchers->replicas.check_metadata(*records);
+    }
   }
   if (core_.is_active()) core_.on_committed(Offset{entries.back().index.value()}, node_.clock().now());
   lead_if_due();

@@ -52,6 +52,7 @@ void Quorum::take(Ready ready) {
   world_.watchers->quorum.check(node_.key());
   for (const auto& message : ready.messages) send(message);
   ready.messages.clear();
+  for (const auto& read : ready.reads) finish_read(read);
   if (ready.role_change) {
     world_.trace.note("raft role", node_.id(), static_cast<std::int64_t>(ready.role_change->role),
                       ready.role_change->term.value());
@@ -142,6 +143,17 @@ void Quorum::send(const Message& message) {
     require(decoded.has_value(), "messages of the quorum survive their encoding", target.id());
     target.run([&](Process& process) { process.quorum().deliver(*decoded); });
   });
+}
+
+void Quorum::read() {
+  const broker::raft::ReadTicket ticket{next_read_++};
+  reads_.emplace(ticket, world_.watchers->quorum.commit_index());
+  raft_->read(ticket, node_.clock().now());
+}
+
+void Quorum::finish_read(const broker::raft::ReadState& read) {
+  const auto began = reads_.extract(read.ticket);
+  if (!began.empty() && read.index) world_.watchers->quorum.check_read(node_.key(), began.mapped(), *read.index);
 }
 
 void Quorum::schedule_tick() {

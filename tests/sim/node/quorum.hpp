@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,6 +31,8 @@ class Quorum {
   /// Does what the core wants done; after every event that may have touched it.
   void pump();
   void take_snapshot();
+  /// Asks for a linearizable read; what comes of it is checked.
+  void read();
 
   broker::raft::Raft& raft() { return *raft_; }
   const broker::raft::Raft& raft() const { return *raft_; }
@@ -45,6 +48,7 @@ class Quorum {
   void finish_write();
   bool write(broker::raft::Ready& ready);
   void send(const broker::raft::Message& message);
+  void finish_read(const broker::raft::ReadState& read);
   void schedule_tick();
   void snapshot_if_due();
 
@@ -57,6 +61,8 @@ class Quorum {
   std::size_t writing_ = 0;  // of `unwritten_`: on their way to the disk
   Instant tick_at_ = Instant::max();
   broker::raft::LogIndex applied_;
+  std::uint64_t next_read_ = 1;
+  std::map<broker::raft::ReadTicket, broker::raft::LogIndex> reads_;  // what was committed when they began
   bool failed_ = false;
 };
 

@@ -41,6 +41,8 @@ struct Settings {
   int min_in_sync = 2;
   broker::config::Durability durability = broker::config::Durability::fsync;
   std::uint32_t segment_bytes = 16 << 10;
+  std::uint32_t segment_bytes_min = 1 << 20;  ///< of a topic's; smaller ones roll often
+  Duration append_delay{0};  ///< of a produce: between the look whether this broker leads, and the append
   bool eligible_leader_replicas = true;
 };
 
