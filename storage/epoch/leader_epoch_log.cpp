@@ -10,6 +10,7 @@ Result<> LeaderEpochLog::load() {
   const auto entries = read_leader_epoch_checkpoint(fs_, path_);
   if (!entries) return entries.error();
   cache_ = LeaderEpochCache{*entries};
+  written_ = cache_.latest();
   return {};
 }
 
@@ -24,33 +25,35 @@ Result<> LeaderEpochLog::change(Change apply) {
     if (!written) return written.error();
   }
   const std::lock_guard lock{mutex_};
-  unwritten_ = false;
   cache_ = std::move(changed);
+  written_ = cache_.latest();
   return {};
 }
 
 void LeaderEpochLog::note(LeaderEpoch leader_epoch, Offset start_offset) {
   if (leader_epoch <= cache_.latest()) return;
   const std::lock_guard lock{mutex_};
-  if (cache_.assign(leader_epoch, start_offset)) unwritten_ = true;
+  cache_.assign(leader_epoch, start_offset);
 }
 
 // An epoch that has no batch yet is lost by every recovery: a log without records, of which there may be very many,
-// needs no file.
+// needs no file. Those before it that have some are written all the same: what is synced is not scanned again.
 Result<> LeaderEpochLog::write_noted(Offset log_end_offset) {
   if (in_memory_) return {};
   const std::lock_guard file_lock{file_mutex_};
   std::vector<EpochStart> noted;
   {
     const std::lock_guard lock{mutex_};
-    if (!unwritten_ || cache_.entries().back().start_offset >= log_end_offset) return {};
-    unwritten_ = false;
-    noted = cache_.entries();
+    const auto& entries = cache_.entries();
+    auto count = entries.size();
+    while (count > 0 && entries[count - 1].start_offset >= log_end_offset) --count;
+    if (count == 0 || entries[count - 1].leader_epoch <= written_) return {};
+    noted.assign(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count));
   }
   const auto written = write_leader_epoch_checkpoint(fs_, path_, noted);
-  if (!written) {
+  if (written) {
     const std::lock_guard lock{mutex_};
-    unwritten_ = true;
+    written_ = noted.back().leader_epoch;
   }
   return written;
 }

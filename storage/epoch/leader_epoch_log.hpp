@@ -27,7 +27,7 @@ class LeaderEpochLog {
 
   /// `leader_epoch` begins at `start_offset`, unless it or a later one is known already.
   void note(LeaderEpoch leader_epoch, Offset start_offset);
-  /// Writes what was noted, once the latest epoch has a batch. Durable when it returns.
+  /// Writes what was noted of the epochs that have a batch. Durable when it returns.
   Result<> write_noted(Offset log_end_offset);
   Result<> truncate_from_end(Offset end_offset);
   Result<> truncate_from_start(Offset start_offset);
@@ -52,7 +52,7 @@ class LeaderEpochLog {
   std::mutex file_mutex_;     // one write of the file at a time
   mutable std::mutex mutex_;  // guards both below, never held during I/O
   LeaderEpochCache cache_;
-  bool unwritten_ = false;
+  LeaderEpoch written_ = kNoLeaderEpoch;  // the latest that is in the file
   bool in_memory_ = false;
 };
 

@@ -49,6 +49,22 @@ TEST_CASE("a disk without room for the leader epochs loses nothing, and the next
   CHECK(read_file(h.fs, "/data/t-0/leader-epoch-checkpoint").value().find("0 0") != std::string::npos);
 }
 
+TEST_CASE("epochs with batches are in the file though the latest has none yet", "[log]") {
+  LogHarness h;
+  auto& log = h.open();
+  REQUIRE(h.try_append(batch_of(1, 10), LeaderEpoch{3}).has_value());
+  REQUIRE(h.try_append(batch_of(1, 10), LeaderEpoch{5}).has_value());
+  REQUIRE(log.begin_leader_epoch(LeaderEpoch{6}).has_value());
+  SECTION("closed") { h.close_and_open(); }
+  SECTION("synced, and killed") {
+    REQUIRE(log.sync().has_value());
+    h.crash_and_open(CrashPolicy::lose_unsynced);
+  }
+  CHECK(h.log->latest_leader_epoch() == LeaderEpoch{5});
+  CHECK(h.log->leader_epoch_at(Offset{0}) == LeaderEpoch{3});
+  CHECK(h.log->leader_epoch_at(Offset{1}) == LeaderEpoch{5});
+}
+
 TEST_CASE("a log that can't be relied on takes its directory with it, whatever the system's reason", "[log]") {
   const auto error = GENERATE(as<int>{}, EIO, ENOSPC, EDQUOT, EMFILE);
   LogHarness h;
