@@ -13,6 +13,13 @@ struct Cut {
   Offset next_offset;
 };
 
+/// Whether the index led astray: the batch of an entry begins at or below the entry's offset, which is no larger than
+/// what was looked for. Bits of an index rot too, and nothing else guards them.
+bool is_astray(const Result<std::optional<HeaderWalker::Step>>& first, Offset sought, std::uint64_t position_max) {
+  if (!first) return first.error() != Errc::not_cached;
+  return !*first || (*first)->header.base_offset() > sought || (*first)->position > position_max;
+}
+
 // Where the slice ends when it does not reach the segment's end: walks from the index entry nearest below both limits.
 Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_first, std::uint64_t limit,
                      std::uint32_t segment_size) {
@@ -22,10 +29,14 @@ Result<Cut> find_cut(Segment& segment, const SliceRequest& request, Cut after_fi
       segment.batch_start_below(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, segment_size)));
   if (!below_limit) return below_limit.error();
   auto cut = after_first;
-  HeaderWalker walker{segment.file(), std::max(cut.position, std::min(*below_end, *below_limit)), segment_size,
-                      request.mode};
-  while (true) {
-    const auto step = walker.next();
+  const auto floor = std::max(cut.position, std::min(*below_end, *below_limit));
+  HeaderWalker walker{segment.file(), floor, segment_size, request.mode};
+  auto step = walker.next();
+  if (floor > cut.position && is_astray(step, request.end - 1, limit)) {
+    walker.go_on_at(cut.position, nullptr);
+    step = walker.next();
+  }
+  for (;; step = walker.next()) {
     if (!step) return step.error();
     if (!*step) return cut;
     const auto& header = (*step)->header;
@@ -60,6 +71,10 @@ Result<std::optional<LogSlice>> read_slice(Segment& segment, const SliceRequest&
     return header.last_offset() < request.from || (request.skips_empty_batches && header.record_count() == 0);
   };
   auto first = walker.next();
+  if (*floor > 0 && is_astray(first, request.from, end.size)) {
+    walker.go_on_at(0, nullptr);
+    first = walker.next();
+  }
   while (first && *first && is_passed((*first)->header)) first = walker.next();
   if (!first) return first.error();
   if (!*first && ends_damaged) return Errc::corrupt_batch;

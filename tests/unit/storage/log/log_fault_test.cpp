@@ -142,6 +142,37 @@ TEST_CASE("indexes are rebuilt when in doubt", "[log]") {
   CHECK(read_file(h.fs, base + ".index").value().size() > 8);
 }
 
+TEST_CASE("a rotten entry of the offset index hides no record", "[log]") {
+  constexpr int kBatches = 12;
+  const std::string path = "/data/t-0/00000000000000000000.index";
+  LogHarness h;
+  h.options.index_interval_bytes = 1;
+  h.open();
+  for (int i = 0; i < kBatches; ++i) h.append(batch_of(2, 30));
+  REQUIRE(h.log->close().has_value());
+  h.log.reset();
+  const auto sound = read_file(h.fs, path).value();
+  REQUIRE(sound.size() >= 8 * (kBatches - 1));
+  for (std::size_t bit = 0; bit < sound.size() * 8; ++bit) {
+    auto rotten = sound;
+    rotten[bit / 8] = static_cast<char>(rotten[bit / 8] ^ (1 << bit % 8));
+    REQUIRE(write_file_atomically(h.fs, path, rotten).has_value());
+    auto& log = h.open({Offset{2 * kBatches}, Offset{0}, true});
+    for (Offset from{0}; from < Offset{2 * kBatches}; from = from + 1) {
+      const auto end = std::min(from + 7, log.log_end_offset());
+      const auto slice = log.read(from, 250, end, true);
+      REQUIRE(slice.has_value());
+      CHECK(slice->next_offset <= end);
+      CHECK(slice->size <= 250);
+      const auto bytes = LogHarness::bytes_of(slice);
+      const auto first = record::BatchView::parse(bytes);
+      REQUIRE(first.has_value());
+      CHECK(first->base_offset() <= from);
+      CHECK(first->last_offset() >= from);
+    }
+  }
+}
+
 TEST_CASE("leftovers of an interrupted deletion go", "[log]") {
   LogHarness h;
   h.open();
