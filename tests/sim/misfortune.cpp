@@ -46,7 +46,7 @@ void Simulation::befall() {
   if (node == nullptr) return;
   const auto now = world_->scheduler.now();
   if (is(faults_.kills, "kill")) {
-    if (!atlas_.may_end_uncleanly(node->id())) return;
+    if (!atlas_.may_be_away(node->id())) return;
     node->die(Death::killed);
     return start_later(*node, faults_.down_max);
   }
@@ -63,11 +63,15 @@ void Simulation::befall() {
     return start_later(*node, faults_.down_max + 2s);
   }
   if (is(faults_.clean_stops, "clean stop")) {
+    if (!atlas_.may_be_away(node->id())) return;
     node->stop(random_.one_of<Duration>({1s, 10s, 30s}));
     return start_later(*node, faults_.down_max + 15s);
   }
   if (is(faults_.mass_power_losses, "mass power loss")) return lose_power_of_many();
-  if (is(faults_.pauses, "pause")) return node->pause(random_.within(faults_.cut_max));
+  if (is(faults_.pauses, "pause")) {
+    if (atlas_.may_be_away(node->id())) node->pause(random_.within(faults_.cut_max));
+    return;
+  }
   if (is(faults_.partitions + faults_.one_way_cuts + faults_.ring_cuts, "cut")) return cut_some();
   if (is(faults_.clogs, "clog")) {
     for (const auto& [id, other] : world_->nodes) {

@@ -46,14 +46,14 @@ bool Atlas::may_be_replaced(HostId node) const {
          world_.watchers->quorum.may_lose_disk(world_.node(node).key());
 }
 
-bool Atlas::may_end_uncleanly(HostId node) const {
+bool Atlas::may_be_away(HostId node) const {
   if (world_.settings.durability == broker::config::Durability::fsync) return true;
   return std::ranges::all_of(damaged_, [&](HostId id) { return id == node; });
 }
 
 bool Atlas::may_lose_unsynced(HostId node) const {
   if (world_.settings.durability == broker::config::Durability::fsync) return true;
-  return may_end_uncleanly(node) && has_company(node, false);
+  return may_be_away(node) && has_company(node, false);
 }
 
 bool Atlas::is_whole(HostId node) const {

@@ -21,10 +21,9 @@ class Atlas {
   bool may_be_replaced(HostId node) const;
   /// Whether that node may lose what it had not synced, by which nothing is lost that others rely on.
   bool may_lose_unsynced(HostId node) const;
-  /// Whether its process may end without a word, its disk being as it was. The controller can't tell that from a loss
-  /// of power: with durability=os two at once are more than is promised, since the one that is kept may be the one that
-  /// lost something.
-  bool may_end_uncleanly(HostId node) const;
+  /// Whether it may end, or be away for a while. With durability=os not while another one has just lost what it had not
+  /// synced: until the controller knows, that one may be kept as the last in sync.
+  bool may_be_away(HostId node) const;
   void note_damaged(HostId node) { damaged_.insert(node); }
   /// The node has everything again, as far as anybody can tell.
   bool is_whole(HostId node) const;
