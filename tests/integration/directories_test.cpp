@@ -41,6 +41,8 @@ struct TwoDirectories {
     REQUIRE(loaded.errors.empty());
     broker = std::make_unique<broker::Broker>(std::move(loaded), files);
     REQUIRE(broker->start());
+    auto connection = connect();
+    test::await_high_watermarks(connection);
   }
   void restart() {
     broker.reset();

@@ -121,6 +121,7 @@ TEST_CASE("a killed sluiced loses nothing that it acknowledged", "[restart]") {
     while (number(ask<protocol::Metadata>(connection, request, 12).topics.at(0).error_code) != 0) {
       std::this_thread::sleep_for(10ms);
     }
+    test::await_high_watermarks(connection);
     CHECK(test::list_offset(connection, "t", -1) >= Offset{acknowledged});
     for (int i = 0; i < 20; ++i) {
       const auto answer = produce(connection, "t", batch_of(3, 500));
@@ -133,6 +134,7 @@ TEST_CASE("a killed sluiced loses nothing that it acknowledged", "[restart]") {
   }
   test::ChildBroker broker{directory.path("data")};
   auto connection = broker.connect();
+  test::await_high_watermarks(connection);
   CHECK(test::list_offset(connection, "t", -1) >= Offset{acknowledged});
   CHECK(test::fetch(connection, "t", Offset{acknowledged - 1}).error == 0);
   CHECK(broker.terminate() == 0);

@@ -1,10 +1,14 @@
 #include "tests/integration/test_broker.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "broker/config/load.hpp"
 #include "protocol/messages/create_topics.hpp"
 #include "protocol/messages/delete_topics.hpp"
+#include "protocol/messages/list_offsets.hpp"
+#include "protocol/messages/metadata.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace sluice::test {
 
@@ -31,6 +35,13 @@ void TestBroker::start() {
   REQUIRE(loaded.errors.empty());
   broker_ = std::make_unique<broker::Broker>(std::move(loaded));
   REQUIRE(broker_->start());
+}
+
+void TestBroker::restart() {
+  stop();
+  start();
+  auto connection = connect();
+  await_high_watermarks(connection);
 }
 
 void TestBroker::crash_and_restart() {
@@ -84,6 +95,29 @@ void TestBroker::delete_topic(const std::string& name) const {
   request.topics.emplace_back().name = name;
   auto connection = connect();
   REQUIRE(number(ask<protocol::DeleteTopics>(connection, request).responses.at(0).error_code) == 0);
+}
+
+void await_high_watermarks(client::WireConnection& connection) {
+  protocol::MetadataRequest all;
+  all.topics.reset();
+  protocol::ListOffsetsRequest request;
+  for (const auto& topic : ask<protocol::Metadata>(connection, all).topics) {
+    auto& asked = request.topics.emplace_back();
+    asked.name = topic.name.value();
+    for (const auto& partition : topic.partitions) {
+      auto& one = asked.partitions.emplace_back();
+      one.partition_index = partition.partition_index;
+      one.timestamp = Timestamp{-1};
+    }
+  }
+  REQUIRE(eventually([&] {
+    const auto answer = ask<protocol::ListOffsets>(connection, request);
+    return std::ranges::none_of(answer.topics, [](const auto& topic) {
+      return std::ranges::any_of(topic.partitions, [](const auto& partition) {
+        return partition.error_code == protocol::ErrorCode::offset_not_available;
+      });
+    });
+  }));
 }
 
 bool is_closed(client::WireConnection& connection) {

@@ -26,10 +26,7 @@ class TestBroker {
 
   void stop() { broker_.reset(); }
   void start();
-  void restart() {
-    stop();
-    start();
-  }
+  void restart();
   broker::Broker& broker() { return *broker_; }
 
   /// As after a power cut or SIGKILL: goes on with a copy of the data directory, taken while the broker runs.
@@ -66,6 +63,10 @@ typename Api::Response ask(client::WireConnection& connection, const typename Ap
   if (!answer) FAIL(answer.error().message());
   return std::move(*answer);
 }
+
+/// Waits until the broker knows the high watermark of every partition: just started, it syncs what it has recovered
+/// first, answers offset_not_available, and shows no record. Clients ask again; tests wait here.
+void await_high_watermarks(client::WireConnection& connection);
 
 /// Whether the other side closed the connection, rather than answering or staying silent.
 bool is_closed(client::WireConnection& connection);

@@ -64,6 +64,8 @@ TestCluster::~TestCluster() {
 void TestCluster::start_all() {
   for (auto& [id, node] : nodes_) begin_start(id);
   for (auto& [id, node] : nodes_) wait_started(id);
+  // A node serves when it is unfenced itself; that the others are, it hears a moment later.
+  REQUIRE(eventually([&] { return metadata().brokers.size() == nodes_.size(); }));
 }
 
 void TestCluster::begin_start(int id) {
