@@ -19,7 +19,7 @@ Node::Node(World& world, HostId id, std::int64_t drift_ppm)
       clock_(world.scheduler, drift_ppm, Duration{world.random.roll(1'000'000'000'000)}),
       random_(world.random.fork()),
       directory_(world.make_uuid()),
-      disk_(std::make_unique<storage::MemoryFileSystem>(kFileBytesMax)) {
+      disk_(world.make_disk(kFileBytesMax)) {
   world_.network.add_host(id);
 }
 
@@ -159,7 +159,7 @@ void Node::wipe() {
   world_.trace.note("wiped", id_);
   world_.watchers->on_wiped(*this);
   directory_ = world_.make_uuid();
-  disk_ = std::make_unique<storage::MemoryFileSystem>(kFileBytesMax);
+  disk_ = world_.make_disk(kFileBytesMax);
   wiped_ = true;
   in_danger_ = false;
   clean_ = true;

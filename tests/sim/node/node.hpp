@@ -85,7 +85,7 @@ class Node {
   Clock clock_;
   Random random_;
   Uuid directory_;
-  std::unique_ptr<storage::MemoryFileSystem> disk_;
+  storage::MemoryFileSystem* disk_;
   std::unique_ptr<Process> process_;
   std::uint64_t life_ = 0;
   Instant paused_until_{0};

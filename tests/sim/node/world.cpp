@@ -27,6 +27,10 @@ World::World(std::uint64_t seed, const Settings& drawn, NetworkWeather weather)
 
 World::~World() { nodes.clear(); }
 
+storage::MemoryFileSystem* World::make_disk(std::uint64_t file_bytes_max) {
+  return disks.emplace_back(std::make_unique<storage::MemoryFileSystem>(file_bytes_max)).get();
+}
+
 Uuid World::make_uuid() {
   std::array<std::uint8_t, 16> bytes{};
   for (std::size_t i = 0; i < bytes.size(); i += 8) {

@@ -3,10 +3,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "broker/config/broker_config.hpp"
 #include "broker/raft/raft_types.hpp"
 #include "protocol/base/uuid.hpp"
+#include "storage/fs/memory_file_system.hpp"
 #include "tests/sim/node/settings.hpp"
 #include "tests/sim/world/network.hpp"
 #include "tests/sim/world/random.hpp"
@@ -24,10 +26,13 @@ struct World {
   ~World();
 
   Uuid make_uuid();
+  storage::MemoryFileSystem* make_disk(std::uint64_t file_bytes_max);
   Node& node(HostId id) { return *nodes.at(id); }
   /// Whether what was acknowledged of that topic may be lost.
   bool allows_loss(const Uuid& topic_id) const;
 
+  /// All that ever were: events that are never called hold files of disks that were wiped, and of nodes that are gone.
+  std::vector<std::unique_ptr<storage::MemoryFileSystem>> disks;
   Random random;
   const Settings settings;
   Scheduler scheduler;
