@@ -208,8 +208,10 @@ bool RaftTransport::receive(ByteView bytes) {
     if (message->from.node != sender) return false;
     messages.push_back(std::move(*message));
   }
-  // One who can't name the cluster is where it is known to be: so many could say that they are a voter, and elsewhere.
-  const bool says_where = !frame.cluster_id().empty() && frame.cluster_id() == parts_->known_cluster_id();
+  // A broker that is new to the cluster can't name it yet, and has to be answered; but only one who can name it moves:
+  // else anybody could say that he is a voter, and elsewhere.
+  const bool names_cluster = !frame.cluster_id().empty() && frame.cluster_id() == parts_->known_cluster_id();
+  const bool says_where = names_cluster || !parts_->addresses.quorum_address(sender);
   if (says_where && frame.port() != 0 && !frame.host().empty()) {
     parts_->addresses.set_quorum_address(sender, {frame.host(), static_cast<std::uint16_t>(frame.port())});
   }

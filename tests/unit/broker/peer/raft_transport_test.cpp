@@ -100,6 +100,14 @@ TEST_CASE("who can't name the cluster is heard, but not believed to be elsewhere
   CHECK(receiver.addresses.quorum_address(BrokerId{1}) == peer::PeerAddress{"configured", 2});
 }
 
+TEST_CASE("who is new to the cluster can't name it, and is answered where it says that it is", "[peer]") {
+  Node sender{1};
+  Node receiver{9};
+  receiver.transport->set_cluster_id("one");
+  REQUIRE(receiver.transport->receive(as_byte_view(sender.frame_of({message(1, 9)}))));
+  CHECK(receiver.addresses.quorum_address(BrokerId{1}) == peer::PeerAddress{"127.0.0.1", 1});
+}
+
 TEST_CASE("messages of one turn to one node share a frame, and large ones don't", "[peer]") {
   Node sender{1};
   ScriptedServer server;
