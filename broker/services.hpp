@@ -28,7 +28,7 @@ struct BrokerMetrics;
 namespace peer {
 class LostBrokers;
 class PeerService;
-}
+}  // namespace peer
 namespace group {
 class GroupCoordinatorDriver;
 }

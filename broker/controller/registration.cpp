@@ -53,8 +53,8 @@ Refusal refuse(const MetadataImage& image, const RegisterBrokerRequest& request,
 /// Out of every ISR as when it is fenced. After an unclean shutdown what it had not synced may be gone: it is no longer
 /// eligible as one that has everything (KIP-966), and leaves an ISR even as the last one when the ELR has somebody.
 /// Whatever its topics' durability: what was appended before a topic came to be `fsync` may not have been synced, and
-/// who leaves is back as soon as it has caught up. One whose disks are all new has nothing: where others have copies it leaves even as the last, and nobody leads until one of them is
-/// elected uncleanly, or the old disks are back.
+/// who leaves is back as soon as it has caught up. One whose disks are all new has nothing: where others have copies it
+/// leaves even as the last, and nobody leads until one of them is elected uncleanly, or the old disks are back.
 std::optional<PartitionChange> leave(const PartitionImage& partition, const BrokerImage& broker, bool is_empty) {
   const bool is_in_sync = partition.is_in_sync(broker.id);
   const bool is_eligible = std::ranges::find(partition.elr, broker.id) != partition.elr.end();

@@ -23,7 +23,7 @@ using peer::PeerAddress;
 constexpr auto kJoinWithin = 5s;
 constexpr auto kRetryJoin = 1s;
 constexpr auto kSessionMargin = 2s;  // until a session that ends is seen to have ended
-constexpr auto kPatience = 3s;  // with voters that are not there, once a majority is
+constexpr auto kPatience = 3s;       // with voters that are not there, once a majority is
 
 const std::vector<config::Listener>& quorum_listeners(const config::BrokerSettings& settings) {
   const auto& own = settings.cluster.controller_listeners;

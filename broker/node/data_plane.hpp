@@ -108,7 +108,7 @@ class DataPlane {
   Housekeeping housekeeping_;
   std::atomic<bool> follows_images_{false};
   std::vector<controller::OfflineReplica> told_unserved_;  // on the metadata's thread
-  bool logs_opened_ = false;  // else they must not be marked as closed cleanly
+  bool logs_opened_ = false;                               // else they must not be marked as closed cleanly
 };
 
 }  // namespace sluice::broker::node

@@ -31,8 +31,8 @@ enum class Loss {
 /// An outgoing connection to another node: Kafka frames, any number of requests under way, answers in order.
 ///
 /// Connects by itself when something is to be sent, again after a while when that failed (2 ms, each time four times as
-/// long, at most 1 s); what can't be sent within its time fails. Threading: all of it on the io thread that it was made for; keep it in a
-/// shared_ptr. Closing fails what is under way with operation_canceled.
+/// long, at most 1 s); what can't be sent within its time fails. Threading: all of it on the io thread that it was made
+/// for; keep it in a shared_ptr. Closing fails what is under way with operation_canceled.
 class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
  public:
   struct Options {

@@ -105,7 +105,7 @@ class PartitionTable {
   const BrokerId this_broker_;
   const std::chrono::milliseconds lag_max_;
   const std::chrono::milliseconds producer_id_expiration_;
-  bool started_ = false;          // what was there before has been applied; on the metadata's thread
+  bool started_ = false;  // what was there before has been applied; on the metadata's thread
   std::map<Uuid, std::vector<PartitionId>> unserved_;  // by topic; on the metadata's thread
   std::size_t kept_waiting_ = 0;  // partitions that may be in a directory that is away; on the metadata's thread
   mutable std::shared_mutex mutex_;

@@ -86,8 +86,8 @@ struct LogOpening {
   /// Else there is no file of the leader epochs: every opening finds them in the batches.
   bool keeps_epochs = true;
   Timestamp now{0};
-  RecoveryProgress* progress = nullptr;     ///< outlives the opening
-  DirectoryHealth* health = nullptr;  ///< of the data directory; outlives the log. Null: taken to be sound
+  RecoveryProgress* progress = nullptr;  ///< outlives the opening
+  DirectoryHealth* health = nullptr;     ///< of the data directory; outlives the log. Null: taken to be sound
 };
 
 /// One partition's records: an ordered list of segments, of which the last is written.

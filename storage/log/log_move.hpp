@@ -15,10 +15,10 @@ namespace sluice::storage {
 
 /// Where a log goes.
 struct MoveTarget {
-  std::string future;             ///< made here, beside the place it gets
-  std::string directory;          ///< and renamed to this
+  std::string future;       ///< made here, beside the place it gets
+  std::string directory;    ///< and renamed to this
   DirectoryHealth* health;  ///< of the data directory that both are in
-  Uuid data_directory_id;         ///< its id
+  Uuid data_directory_id;   ///< its id
 };
 
 /// Takes a log to another data directory while it is read and written.

@@ -69,10 +69,10 @@ void serve_produce(World& world, Node& node, const PartitionKey& key, std::vecto
   const auto leader_epoch = partition->leader_epoch();
   const auto delay = world.settings.append_delay;
   if (delay == Duration{0}) return append(world, node, partition, leader_epoch, std::move(batch), acks_all, reply);
-  node.after(delay, [&world, &node, partition, leader_epoch, batch = std::move(batch), acks_all,
-                                          reply](Process&) mutable {
-    append(world, node, partition, leader_epoch, std::move(batch), acks_all, reply);
-  });
+  node.after(delay,
+             [&world, &node, partition, leader_epoch, batch = std::move(batch), acks_all, reply](Process&) mutable {
+               append(world, node, partition, leader_epoch, std::move(batch), acks_all, reply);
+             });
 }
 
 ConsumeAnswer serve_consume(Node& node, const PartitionKey& key, LeaderEpoch current, Offset from,

@@ -109,7 +109,8 @@ void MetadataWatch::check_registered(const BrokerImage& broker, const Image& aft
   after.for_each_topic([&](const TopicImage& topic) {
     for (const auto& partition : topic.partitions) {
       require(!has(partition.elr, broker.id) && (!partition.is_in_sync(broker.id) || partition.isr.size() == 1),
-              "who lost its tail is neither in sync nor eligible (KIP-966)", broker.id, topic.name, partition.partition);
+              "who lost its tail is neither in sync nor eligible (KIP-966)", broker.id, topic.name,
+              partition.partition);
     }
   });
 }

@@ -227,8 +227,8 @@ void QuorumWatch::check_voter_changes(const Raft& leader, const std::vector<Entr
           leader.self(), index);
   for (auto before = log.commit_index() + 1; before < index; before = before + 1) {
     const auto entry = log.entries(before, before + 1, 1);
-    require(entry.empty() || entry.front().type != EntryType::configuration,
-            "one change of voters at a time (4.1)", leader.self(), index, before);
+    require(entry.empty() || entry.front().type != EntryType::configuration, "one change of voters at a time (4.1)",
+            leader.self(), index, before);
   }
 }
 

@@ -222,7 +222,8 @@ TEST_CASE("records whose topic is not known, its file being damaged, are left as
   CHECK(it.table->unserved().empty());
 }
 
-TEST_CASE("a replica that finds no room is told of as not served, until a later image finds some", "[partition_table]") {
+TEST_CASE("a replica that finds no room is told of as not served, until a later image finds some",
+          "[partition_table]") {
   Table it;
   it.fs.inject({.operation = storage::Operation::create_directories, .path_contains = "t-1", .error = ENOSPC});
   it.apply({.partitions = 2});
