@@ -96,7 +96,7 @@ struct FakeBroker {
   Part& unused() {
     return *reinterpret_cast<Part*>(nothing_);
   }
-  alignas(std::max_align_t) std::byte nothing_[64]{};
+  alignas(64) std::byte nothing_[64]{};  // some parts keep cache lines apart
   broker::Services services{.settings = settings,
                             .config = config,
                             .controller = controller,
